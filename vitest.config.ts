@@ -1,0 +1,23 @@
+import { defineConfig } from 'vitest/config';
+
+/** The four rungs: what a test may touch decides its file name, and the file name its project. */
+const rung = (name: string, include: string[], extra: object = {}) => ({
+  extends: true as const,
+  test: { name, include, ...extra },
+});
+
+export default defineConfig({
+  resolve: { conditions: ['source'] },
+  ssr: { resolve: { conditions: ['source'] } },
+  test: {
+    pool: 'forks',
+    env: { ORT_DISABLE_TELEMETRY: '1' },
+    exclude: ['**/node_modules/**', '**/dist/**'],
+    projects: [
+      rung('unit', ['{libs,apps,tools}/**/*.spec.ts'], { exclude: ['**/*.{medium,parity}.spec.ts', '**/node_modules/**', '**/dist/**'] }),
+      rung('medium', ['{libs,apps,tools}/**/*.medium.spec.ts'], { testTimeout: 60_000, hookTimeout: 120_000 }),
+      rung('parity', ['{libs,apps}/**/*.parity.spec.ts'], { testTimeout: 120_000 }),
+      rung('e2e', ['e2e/**/*.e2e.ts'], { testTimeout: 300_000, hookTimeout: 300_000, fileParallelism: false }),
+    ],
+  },
+});
