@@ -1,0 +1,3 @@
+export * from './decode.ts';
+export * from './picture.ts';
+export * from './resize.ts';
