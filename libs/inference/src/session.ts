@@ -1,0 +1,151 @@
+/** One compiled graph in onnxruntime-node: typed inputs and outputs, synchronous under the hood (see inference-host.ts). */
+import type * as Ort from 'onnxruntime-node';
+import { InferenceError, runtimeError } from './errors.ts';
+import { providerList, type ExecutionProvider } from './execution-provider.ts';
+import { elementCount, type DType, type Tensor, type TensorData } from './tensor.ts';
+
+/** A graph input or output. A dimension is a number, or a name where the graph leaves it open. */
+export interface Port {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly dims: readonly (number | string)[];
+}
+
+export type Feeds = Readonly<Record<string, Tensor>>;
+export type Outputs = Record<string, Tensor>;
+
+export interface Session {
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  /** Runs the graph. Native code holds this thread until it is done. Throws `invalid_argument`, `gpu_out_of_memory`, `inference_failed`. */
+  run(feeds: Feeds): Promise<Outputs>;
+  /** Gives the memory back to the system. The session cannot be used afterwards. */
+  release(): Promise<void>;
+}
+
+interface CommonOptions {
+  /** What the graph is called in messages. */
+  readonly name?: string;
+  readonly provider?: ExecutionProvider;
+  readonly deviceId?: number;
+  /** Threads of one run; the runtime's default is one per physical core. */
+  readonly threads?: number;
+}
+
+export interface BytesOptions extends CommonOptions {
+  /** A serialised ONNX model. */
+  readonly bytes: Uint8Array;
+  /** Folder in which the names of external weight files are looked up. */
+  readonly folder?: string;
+}
+
+export interface PathOptions extends CommonOptions {
+  /** An ONNX file; external weight files lie beside it. */
+  readonly path: string;
+}
+
+export type SessionOptions = BytesOptions | PathOptions;
+
+/**
+ * Loads a graph. Throws `device_unavailable` when the provider cannot be used here and `model_unavailable` when the graph or
+ * its weights cannot be read.
+ */
+export async function createSession(options: SessionOptions): Promise<Session> {
+  const ort = await runtime();
+  const what = options.name ?? ('path' in options ? options.path : 'graph');
+  const provider = options.provider ?? 'cpu';
+  const config: Ort.InferenceSession.SessionOptions = {
+    executionProviders: providerList(provider, options.deviceId),
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+    ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+    ...('bytes' in options && options.folder !== undefined
+      ? { extra: { session: { model_external_initializers_file_folder_path: options.folder } } }
+      : {}),
+  };
+  try {
+    const native = 'path' in options ? await ort.InferenceSession.create(options.path, config) : await ort.InferenceSession.create(options.bytes, config);
+    return wrap(ort, native, what);
+  } catch (cause) {
+    if (provider !== 'cpu' && isProviderFailure(cause)) {
+      throw new InferenceError('device_unavailable', `Execution provider ${provider} cannot be used here: ${(cause as Error).message}`, { provider }, { cause });
+    }
+    throw runtimeError('model_unavailable', `Cannot load ${what}`, cause);
+  }
+}
+
+const isProviderFailure = (cause: unknown) =>
+  cause instanceof Error && /shared library|backend not found|no available adapter|adapter|not supported in this build/i.test(cause.message);
+
+/**
+ * Since 1.29 the Linux library uploads telemetry and keeps a device id in the home folder unless this variable is set when
+ * the library is loaded, so it is set here, before the only place that loads it.
+ */
+let loaded: Promise<typeof Ort> | undefined;
+const runtime = (): Promise<typeof Ort> => {
+  process.env['ORT_DISABLE_TELEMETRY'] = '1';
+  return (loaded ??= import('onnxruntime-node'));
+};
+
+function wrap(ort: typeof Ort, native: Ort.InferenceSession, what: string): Session {
+  const inputs = native.inputMetadata.map(port);
+  const outputs = native.outputMetadata.map(port);
+  return {
+    inputs,
+    outputs,
+    async run(feeds) {
+      const given = Object.fromEntries(inputs.map((input) => [input.name, toOrt(ort, input, feeds[input.name], what)]));
+      for (const name of Object.keys(feeds)) {
+        if (!(name in given)) throw new InferenceError('invalid_argument', `${what} has no input "${name}".`, { inputs: inputs.map((p) => p.name) });
+      }
+      try {
+        const results = await native.run(given);
+        return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, fromOrt(value)]));
+      } catch (cause) {
+        throw runtimeError('inference_failed', `Running ${what} failed`, cause);
+      }
+    },
+    release: () => native.release(),
+  };
+}
+
+function port(meta: Ort.InferenceSession.ValueMetadata): Port {
+  if (!meta.isTensor) throw new Error(`"${meta.name}" is not a tensor.`);
+  return { name: meta.name, dtype: dtypeOf(meta.type, meta.name), dims: meta.shape };
+}
+
+const dtypes: ReadonlySet<string> = new Set<DType>(['float32', 'float64', 'float16', 'int64', 'int32', 'uint8', 'int8', 'bool']);
+
+function dtypeOf(type: string, name: string): DType {
+  if (!dtypes.has(type)) throw new InferenceError('inference_failed', `"${name}" has element type ${type}, which is not supported.`, { type });
+  return type as DType;
+}
+
+function toOrt(ort: typeof Ort, input: Port, tensor: Tensor | undefined, what: string): Ort.Tensor {
+  if (!tensor) throw new InferenceError('invalid_argument', `${what} needs the input "${input.name}".`, { input: input.name });
+  const fits = input.dims.length === tensor.dims.length && input.dims.every((d, i) => typeof d === 'string' || d < 0 || d === tensor.dims[i]);
+  if (input.dtype !== tensor.dtype || !fits || tensor.data.length !== elementCount(tensor.dims)) {
+    const message = `${what} takes "${input.name}" as ${input.dtype}[${input.dims.join(', ')}], got ${tensor.dtype}[${tensor.dims.join(', ')}] of ${tensor.data.length} elements.`;
+    throw new InferenceError('invalid_argument', message, { input: input.name });
+  }
+  // Node 24 has Float16Array and the runtime insists on it; older versions get the bit patterns.
+  const data = tensor.dtype === 'float16' ? halves(tensor.data) : tensor.data;
+  return new ort.Tensor(tensor.dtype, data as never, tensor.dims);
+}
+
+function fromOrt(value: Ort.OnnxValue): Tensor {
+  const tensor = value as Ort.Tensor;
+  const { dims, type } = tensor;
+  let data = tensor.data as TensorData;
+  if (type === 'float16') data = new Uint16Array(data.buffer, data.byteOffset, data.length);
+  return { dtype: dtypeOf(type, 'output'), dims, data } as Tensor;
+}
+
+interface HalfArray {
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): ArrayBufferView;
+}
+
+function halves(bits: Uint16Array): ArrayBufferView {
+  const Half = (globalThis as { Float16Array?: HalfArray }).Float16Array;
+  return Half ? new Half(bits.buffer, bits.byteOffset, bits.length) : bits;
+}
