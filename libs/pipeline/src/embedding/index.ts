@@ -1,0 +1,2 @@
+export * from './clip-image.ts';
+export * from './facial-markers.ts';

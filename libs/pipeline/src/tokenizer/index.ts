@@ -1,0 +1,3 @@
+export * from './clean-text.ts';
+export * from './clip-tokenizer.ts';
+export * from './vocabulary.ts';
