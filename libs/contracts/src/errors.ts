@@ -1,0 +1,118 @@
+/**
+ * The error registry: every code that a client can meet, in a problem document (RFC 9457) or in a job's `error`.
+ * `docs/errors.md` lists the same codes; a test ties the two together.
+ */
+import { z } from 'zod';
+
+interface ErrorEntry {
+  /** HTTP status of the problem document; job errors carry it for information. */
+  readonly status: number;
+  readonly title: string;
+  /** What the caller can do about it. */
+  readonly hint: string;
+  /** Whether the same request may succeed later without being changed. */
+  readonly retryable: boolean;
+}
+
+const entry = (status: number, title: string, hint: string, retryable = false): ErrorEntry => ({ status, title, hint, retryable });
+
+export const errors = {
+  malformed_request: entry(400, 'The request could not be read.', 'Send well-formed JSON or multipart/form-data, with a matching Content-Type.'),
+  unauthenticated: entry(401, 'No valid API key was given.', 'Send `Authorization: Bearer lk_…` with a key that is neither revoked nor expired.'),
+  insufficient_scope: entry(403, 'The API key lacks the scope this request needs.', 'Use a key with the scope named in `detail`.'),
+  not_found: entry(404, 'There is no such resource.', 'Check the id; ids of other tenants do not exist for you.'),
+  method_not_allowed: entry(405, 'The resource does not know this method.', 'See the `Allow` header.'),
+  not_acceptable: entry(406, 'The resource has no representation that is acceptable to you.', 'Accept application/json.'),
+  idempotency_in_progress: entry(409, 'A request with this Idempotency-Key is being worked on.', 'Repeat it after `Retry-After` seconds.', true),
+  not_terminal: entry(409, 'The generation has not ended yet.', 'Wait until it ends, or cancel it first.', true),
+  data_expired: entry(410, 'The data was removed after its retention time.', 'Create a new generation.'),
+  payload_too_large: entry(413, 'The request body is too large.', 'Pictures may have 20 MB each; use an upload for more than one.'),
+  unsupported_media_type: entry(415, 'The Content-Type is not supported here.', 'Send application/json, or multipart/form-data where the documentation says so.'),
+  validation_failed: entry(422, 'The request has values that are not allowed.', 'Each entry of `errors` names the field and what is allowed.'),
+  image_unreadable: entry(422, 'The picture could not be read.', 'Send a complete JPEG, PNG, WebP, AVIF, TIFF or GIF of at most 20 MB and 50 megapixels.'),
+  image_too_small: entry(422, 'The picture is too small.', 'Send a picture of at least 64 pixels on each side.'),
+  no_face_detected: entry(422, 'No face was found in the reference picture.', 'Use a picture in which the face is at least 64 pixels high and not covered.'),
+  upload_invalid: entry(422, 'The upload cannot be used.', 'Upload the file again: it is missing, expired, or does not match its declaration.'),
+  input_url_blocked: entry(422, 'The URL of a reference picture may not be fetched.', 'Use a public https URL, or allow the network with EGRESS_ALLOW_CIDRS.'),
+  webhook_url_blocked: entry(422, 'The webhook URL may not be called.', 'Use a public https URL, or allow the network with EGRESS_ALLOW_CIDRS.'),
+  idempotency_key_reused: entry(422, 'This Idempotency-Key was used with another body.', 'Use a new key for a new request.'),
+  rate_limited: entry(429, 'Too many requests.', 'Slow down; see `Retry-After` and the RateLimit headers.', true),
+  queue_full: entry(429, 'Too many generations are under way for this tenant.', 'Wait until some have ended.', true),
+  quota_exceeded: entry(429, 'The monthly quota is used up.', 'It is renewed at the time that GET /v1/limits names.', true),
+  internal: entry(500, 'Something went wrong on our side.', 'Repeat the request; quote `request_id` when it stays.', true),
+  unavailable: entry(503, 'A part of the service is not available.', 'Repeat the request after `Retry-After` seconds.', true),
+  input_fetch_failed: entry(422, 'A reference picture could not be fetched from its URL.', 'Check that the URL answers 200 with the picture within 15 seconds.', true),
+  storage_unavailable: entry(503, 'The object store did not answer.', 'Retry the generation.', true),
+  model_unavailable: entry(503, 'The model pack could not be loaded.', 'See the detail; `likeness models verify` names the file.'),
+  gpu_out_of_memory: entry(503, 'The model ran out of memory.', 'Ask for a smaller picture or fewer images.', true),
+  stage_timeout: entry(503, 'A stage took longer than it may.', 'Ask for fewer steps or a smaller picture, or retry.', true),
+  worker_lost: entry(503, 'The worker was lost too often while working on this generation.', 'Retry the generation.', true),
+  deadline_exceeded: entry(422, 'The deadline passed before the generation was done.', 'Give more time in Cancel-After, or retry when the queue is shorter.', true),
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof errors;
+export const ErrorCode = z.enum(Object.keys(errors) as [ErrorCode, ...ErrorCode[]]);
+export const isErrorCode = (code: unknown): code is ErrorCode => typeof code === 'string' && code in errors;
+
+/** One field that was refused: a JSON pointer into the body (or `?name` for a query parameter), and what is wrong, with the offending value. */
+export const FieldError = z.object({ pointer: z.string(), detail: z.string() }).meta({ id: 'FieldError' });
+export type FieldError = z.infer<typeof FieldError>;
+
+/** `application/problem+json`, RFC 9457. */
+export const Problem = z
+  .object({
+    type: z.string().describe('URI of the documentation of the code'),
+    title: z.string(),
+    status: z.int(),
+    code: ErrorCode,
+    detail: z.string().describe('what happened, with the offending value'),
+    hint: z.string(),
+    retryable: z.boolean(),
+    request_id: z.string(),
+    errors: z.array(FieldError).optional(),
+  })
+  .meta({ id: 'Problem' });
+export type Problem = z.infer<typeof Problem>;
+
+/** The `error` of a job that failed. */
+export const JobError = z
+  .object({
+    code: ErrorCode,
+    title: z.string(),
+    detail: z.string(),
+    hint: z.string(),
+    retryable: z.boolean(),
+    stage: z.enum(['parse', 'embed', 'sample']).nullable(),
+  })
+  .meta({ id: 'JobError' });
+export type JobError = z.infer<typeof JobError>;
+
+/** The error of the service: a code of the registry, a sentence with the offending value, and where in the body. */
+export class LikenessError extends Error {
+  readonly code: ErrorCode;
+  readonly fields: readonly FieldError[];
+  /** Seconds after which a repetition makes sense. */
+  readonly retryAfter: number | undefined;
+
+  constructor(code: ErrorCode, detail: string, options: { fields?: readonly FieldError[]; retryAfter?: number; cause?: unknown } = {}) {
+    super(detail, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = 'LikenessError';
+    this.code = code;
+    this.fields = options.fields ?? [];
+    this.retryAfter = options.retryAfter;
+  }
+
+  get status(): number {
+    return errors[this.code].status;
+  }
+
+  get retryable(): boolean {
+    return errors[this.code].retryable;
+  }
+
+  /** As the `error` of a job. */
+  toJobError(stage: JobError['stage']): JobError {
+    const { title, hint, retryable } = errors[this.code];
+    return { code: this.code, title, detail: this.message, hint, retryable, stage };
+  }
+}

@@ -1,0 +1,120 @@
+/** What a client may ask for: `POST /v1/generations`. Names, bounds and defaults are the API's contract. */
+import { z } from 'zod';
+import { id } from './ids.ts';
+
+export const SCHEDULERS = ['euler', 'euler_ancestral', 'ddim', 'dpmpp_2m', 'dpmpp_2m_karras', 'unipc', 'lcm', 'pndm'] as const;
+export const FACIAL_REGIONS = ['face', 'eyes', 'ears', 'nose', 'mouth'] as const;
+export const FORMATS = ['png', 'jpeg', 'webp'] as const;
+
+/** Bytes of one picture and of a whole request body. */
+export const PICTURE_MAX_BYTES = 20 * 1024 * 1024;
+export const PICTURE_MAX_PIXELS = 50_000_000;
+export const PICTURE_MIN_SIDE = 64;
+/** Four pictures as base64 in one JSON body do not fit; uploads are for that. */
+export const BODY_MAX_BYTES = 30 * 1024 * 1024;
+
+/** An upload id, an `https:` URL (`http:` only to exempted addresses), or a `data:` URI with base64. */
+export const ReferenceImage = z
+  .string()
+  .max(BODY_MAX_BYTES)
+  .refine(
+    (text) => id('upload').safeParse(text).success || /^https?:\/\/[^\s]+$/i.test(text) || /^data:[\w.+-]+\/[\w.+-]+;base64,/.test(text),
+    { error: (issue) => `must be an upload id, an https: URL or a data: URI with base64; got ${preview(issue.input)}` },
+  )
+  .meta({ id: 'ReferenceImage', description: 'upload id, https: URL, or data: URI (base64)' });
+
+/** An absolute step −1…steps, or a fraction of the steps: a number below 1 that is not an integer, or a string with a decimal point. */
+export const MergeStep = z
+  .union([z.int().min(-1).max(100), z.number().gt(0).lt(1), z.string().regex(/^(0?\.\d+|1\.0+|0\.0+)$/, 'a fraction is written with a decimal point, "0.0" to "1.0"')])
+  .meta({ id: 'MergeStep', description: 'the step after which the fine-grained facial features enter: absolute (−1…steps) or a fraction ("0.6")' });
+
+const side = z.int().min(256).max(1024).multipleOf(8);
+
+/** The parameters of a generation. `reference_images` has 1–4 entries; the first is the reference of ConsistentID. */
+export const GenerationInput = z
+  .strictObject({
+    reference_images: z.array(ReferenceImage).min(1).max(4),
+    prompt: z.string().min(1).max(2000),
+    negative_prompt: z.string().max(2000).optional(),
+    num_images: z.int().min(1).max(8).optional(),
+    width: side.optional().describe('pixels; the pack may allow fewer sizes'),
+    height: side.optional().describe('pixels; the pack may allow fewer sizes'),
+    steps: z.int().min(1).max(100).optional(),
+    scheduler: z.enum(SCHEDULERS).optional(),
+    guidance_scale: z.number().min(1).max(20).optional(),
+    merge_step: MergeStep.optional(),
+    identity_scale: z.number().min(0).max(2).optional(),
+    seed: z.int().min(0).max(2 ** 32 - 1).optional().describe('absent: random, reported back'),
+    facial_regions: z.array(z.enum(FACIAL_REGIONS)).max(5).refine((r) => new Set(r).size === r.length, 'each region at most once').optional(),
+    pack: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/).optional(),
+    format: z.enum(FORMATS).optional(),
+  })
+  .meta({ id: 'GenerationInput' });
+export type GenerationInput = z.infer<typeof GenerationInput>;
+
+export const WEBHOOK_EVENTS = ['started', 'progress', 'completed'] as const;
+
+/** An absolute http(s) URL of at most 2,048 characters without credentials; whether it may be called is the egress guard's to say. */
+export const WebhookUrl = z
+  .string()
+  .max(2048)
+  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), { error: (issue) => `must be an absolute https: URL; got ${preview(issue.input)}` })
+  .meta({ id: 'WebhookUrl', format: 'uri' });
+
+export const Metadata = z
+  .record(z.string().min(1).max(64), z.string().max(512))
+  .refine((m) => Object.keys(m).length <= 16, 'at most 16 keys')
+  .meta({ id: 'Metadata', description: 'up to 16 keys, values up to 512 characters; returned as given' });
+
+/** ISO 8601 duration in days, hours, minutes and seconds, e.g. `P30D` or `PT12H`. */
+export const IsoDuration = z.string().regex(/^P(?=.)(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+S)?)?$/, 'an ISO 8601 duration such as P30D or PT12H').meta({ id: 'IsoDuration' });
+
+/** `15s`, `2m`, `1h`: 5 seconds to 24 hours. Header `Cancel-After` and body field alike. */
+export const CancelAfter = z
+  .string()
+  .regex(/^\d+[smh]$/, 'a number with s, m or h, such as 15s')
+  .refine((text) => cancelAfterSeconds(text) >= 5 && cancelAfterSeconds(text) <= 86_400, 'between 5s and 24h')
+  .meta({ id: 'CancelAfter' });
+
+export const cancelAfterSeconds = (text: string): number => Number(text.slice(0, -1)) * { s: 1, m: 60, h: 3600 }[text.slice(-1) as 's' | 'm' | 'h'];
+
+/** The body of `POST /v1/generations`. In `multipart/form-data`, part `request` holds the same without `input.reference_images`. */
+export const CreateGeneration = z
+  .strictObject({
+    input: GenerationInput,
+    priority: z.enum(['low', 'normal', 'high']).optional(),
+    metadata: Metadata.optional(),
+    retention: IsoDuration.optional(),
+    cancel_after: CancelAfter.optional(),
+    webhook: WebhookUrl.optional(),
+    webhook_events_filter: z.array(z.enum(WEBHOOK_EVENTS)).min(1).optional(),
+  })
+  .meta({ id: 'CreateGeneration' });
+export type CreateGeneration = z.infer<typeof CreateGeneration>;
+
+export const CreateGenerationPart = CreateGeneration.extend({ input: GenerationInput.omit({ reference_images: true }) }).meta({ id: 'CreateGenerationPart' });
+
+/** Query of `GET /v1/generations`. */
+export const ListGenerations = z.strictObject({
+  status: z.enum(['queued', 'processing', 'succeeded', 'failed', 'canceled', 'expired']).optional(),
+  created_after: z.iso.datetime({ offset: true }).optional(),
+  cursor: z.string().max(256).optional(),
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+});
+
+/** Body of `POST /v1/uploads` (JSON form). */
+export const CreateUpload = z
+  .strictObject({
+    filename: z.string().min(1).max(255),
+    content_type: z.string().regex(/^image\/[\w.+-]+$/),
+    size: z.int().min(1).max(PICTURE_MAX_BYTES),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  })
+  .meta({ id: 'CreateUpload' });
+export type CreateUpload = z.infer<typeof CreateUpload>;
+
+/** The offending value, short enough for a message. */
+export function preview(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}

@@ -1,0 +1,6 @@
+export * from './ids.ts';
+export * from './errors.ts';
+export * from './generation-request.ts';
+export * from './generation-response.ts';
+export * from './jobs.ts';
+export * from './events.ts';
