@@ -1,0 +1,87 @@
+/** Euler's method on the probability flow. Reference: diffusers 0.31.0 `EulerDiscreteScheduler` (no churn). */
+import { z } from 'zod';
+import {
+  cumulativeAlphas,
+  exponentialSigmas,
+  flag,
+  interpolateSigmas,
+  karrasSigmas,
+  leadingTimesteps,
+  linspace,
+  noiseFields,
+  predictionType,
+  spacing,
+  timestepOfSigma,
+  trailingTimesteps,
+  trainingSigmas,
+} from './noise-schedule.ts';
+import { checkSteps, mix, plain, type Scheduler } from './scheduler.ts';
+
+export const EulerConfig = z.object({
+  ...noiseFields,
+  prediction_type: predictionType,
+  timestep_spacing: spacing('linspace'),
+  timestep_type: z.literal('discrete').default('discrete'),
+  interpolation_type: z.literal('linear').default('linear'),
+  use_karras_sigmas: flag(false),
+  use_exponential_sigmas: flag(false),
+  use_beta_sigmas: flag(false).pipe(z.literal(false)),
+  sigma_min: z.number().positive().nullable().default(null),
+  sigma_max: z.number().positive().nullable().default(null),
+  rescale_betas_zero_snr: flag(false),
+  final_sigmas_type: z.enum(['zero', 'sigma_min']).default('zero'),
+});
+export type EulerConfig = z.infer<typeof EulerConfig>;
+
+export function euler(config: EulerConfig): Scheduler {
+  const trained = trainingSigmas(cumulativeAlphas(config));
+  return {
+    schedule(steps) {
+      checkSteps(steps, config.num_train_timesteps);
+      let timesteps = spacedTimesteps(config, steps);
+      let sigmas = interpolateSigmas(trained, timesteps);
+      if (config.use_karras_sigmas || config.use_exponential_sigmas) {
+        const respace = config.use_karras_sigmas ? karrasSigmas : exponentialSigmas;
+        sigmas = respace(config.sigma_max ?? sigmas[0]!, config.sigma_min ?? sigmas.at(-1)!, steps);
+        timesteps = sigmas.map((sigma) => timestepOfSigma(sigma, trained));
+      }
+      sigmas = [...sigmas, config.final_sigmas_type === 'zero' ? 0 : trained[0]!];
+      return {
+        ...plain,
+        timesteps,
+        sigmas,
+        initNoiseSigma: startSigma(config, sigmas),
+        scale: (latents, i) => scaleBySigma(latents, sigmas[i]!),
+        step(latents, predicted, i) {
+          const [sigma, next] = [sigmas[i]!, sigmas[i + 1]!];
+          const slope = derivative(config.prediction_type, latents, predicted, sigma);
+          return Float32Array.from(mix([1, latents], [next - sigma, slope]));
+        },
+      };
+    },
+  };
+}
+
+/** Timesteps of the classes that follow sigmas; `linspace` keeps fractions. */
+export function spacedTimesteps(config: Pick<EulerConfig, 'num_train_timesteps' | 'timestep_spacing' | 'steps_offset'>, steps: number): number[] {
+  const { num_train_timesteps: trained, timestep_spacing, steps_offset } = config;
+  if (timestep_spacing === 'leading') return leadingTimesteps(trained, steps, steps, steps_offset);
+  if (timestep_spacing === 'trailing') return trailingTimesteps(trained, steps);
+  return linspace(0, trained - 1, steps).reverse();
+}
+
+export function startSigma(config: Pick<EulerConfig, 'timestep_spacing'>, sigmas: readonly number[]): number {
+  const largest = Math.max(...sigmas);
+  return config.timestep_spacing === 'leading' ? Math.sqrt(largest ** 2 + 1) : largest;
+}
+
+/** x / √(σ² + 1): the network was trained on inputs of unit variance. */
+export const scaleBySigma = (latents: Float32Array, sigma: number) => latents.map((x) => x / Math.sqrt(sigma ** 2 + 1));
+
+/** dx/dσ = (x − x₀) / σ, with x₀ read out of the prediction. */
+export function derivative(type: EulerConfig['prediction_type'], latents: Float32Array, predicted: Float32Array, sigma: number): Float64Array {
+  if (type === 'epsilon') return Float64Array.from(predicted);
+  if (type === 'sample') return mix([1 / sigma, latents], [-1 / sigma, predicted]);
+  const power = sigma ** 2 + 1;
+  return mix([(1 - 1 / power) / sigma, latents], [1 / Math.sqrt(power), predicted]);
+}

@@ -1,0 +1,2 @@
+export * from './from-config.ts';
+export type { History, Schedule, Scheduler } from './scheduler.ts';
