@@ -23,12 +23,15 @@ export type InferenceErrorCode =
   | 'worker_lost'
   | 'internal';
 
-/** A failure with a stable `code`; `detail` holds the values a reader needs to act on it. */
+/**
+ * A failure with a stable `code`; `detail` holds the values a reader needs to act on it. An error that a task threw in the
+ * child arrives as one of these with the task's own code.
+ */
 export class InferenceError extends Error {
-  readonly code: InferenceErrorCode;
+  readonly code: InferenceErrorCode | (string & {});
   readonly detail: Readonly<Record<string, unknown>>;
 
-  constructor(code: InferenceErrorCode, message: string, detail: Record<string, unknown> = {}, options?: ErrorOptions) {
+  constructor(code: InferenceErrorCode | (string & {}), message: string, detail: Record<string, unknown> = {}, options?: ErrorOptions) {
     super(message, options);
     this.name = 'InferenceError';
     this.code = code;
