@@ -1,0 +1,24 @@
+/** Bytes of a file that hold a tensor exactly as a graph wants it: little-endian float32, row-major, aligned. */
+export interface Place {
+  /** Absolute path. */
+  readonly file: string;
+  readonly offset: number;
+  readonly byteLength: number;
+}
+
+/** Where a graph's weights come from: a checkpoint file, a rule, or other sources seen through a name change. */
+export interface WeightSource {
+  /** What messages call it. */
+  readonly name: string;
+  /** Changes when the values may have changed; caches of converted weights are keyed by it. */
+  readonly fingerprint: string;
+  /** Every key, where the source is finite; undefined where any key can be made up. */
+  readonly keys: readonly string[] | undefined;
+  has(key: string): boolean;
+  /** The shape of a key; undefined where it is missing or where any shape fits. */
+  shape(key: string): readonly number[] | undefined;
+  /** Values as float32, row-major. Throws `weight_missing` and `weight_shape`. */
+  read(key: string, shape: readonly number[]): Float32Array<ArrayBuffer>;
+  /** Where the values lie in a file, when those bytes can be used as they are. */
+  place(key: string): Place | undefined;
+}
