@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { PipelineError } from '../errors.ts';
+import { createScheduler, schedulerFromConfig, schedulerNames, type SchedulerName } from './index.ts';
+
+/** scheduler_config.json of Stable Diffusion 1.5. */
+const sd15 = {
+  _class_name: 'PNDMScheduler',
+  _diffusers_version: '0.6.0',
+  beta_end: 0.012,
+  beta_schedule: 'scaled_linear',
+  beta_start: 0.00085,
+  num_train_timesteps: 1000,
+  set_alpha_to_one: false,
+  skip_prk_steps: true,
+  steps_offset: 1,
+  trained_betas: null,
+  clip_sample: false,
+};
+
+const names = Object.keys(schedulerNames) as SchedulerName[];
+const first = (values: readonly number[], n = 3) => values.slice(0, n).map((v) => Number(v.toFixed(4)));
+
+/** A run against a made-up network, optionally stopped and resumed before a call. */
+function run(name: SchedulerName, steps: number, stopAndResumeAt = -1): Float32Array {
+  const scheduler = createScheduler(name, sd15);
+  let schedule = scheduler.schedule(steps);
+  let latents = Float32Array.from([1.5, -0.3, 0.2], (x) => x * schedule.initNoiseSigma);
+  for (const i of schedule.timesteps.keys()) {
+    if (i === stopAndResumeAt) {
+      const history = structuredClone(schedule.history);
+      schedule = scheduler.schedule(steps);
+      schedule.history = history;
+    }
+    const input = schedule.scale(latents, i);
+    const predicted = input.map((x, k) => Math.tanh(x) * (1 - k / 10));
+    latents = schedule.step(latents, predicted, i, schedule.drawsNoise(i) ? Float32Array.of(0.1, -0.2, 0.3) : undefined);
+  }
+  return latents;
+}
+
+describe('schedulers', () => {
+  it('reads a file of another class: what it does not state has the own default', () => {
+    const euler = createScheduler('euler', sd15).schedule(50); // linspace, though PNDM's default is leading
+    expect(first(euler.timesteps)).toEqual([999, 978.6122, 958.2245]);
+    expect(first(euler.sigmas!)).toEqual([14.6146, 12.9368, 11.4916]);
+    expect(euler.initNoiseSigma).toBeCloseTo(14.6146, 3);
+    const stated = createScheduler('euler', { ...sd15, timestep_spacing: 'leading' }).schedule(50);
+    expect(first(stated.timesteps)).toEqual([981, 961, 941]);
+    expect(stated.initNoiseSigma).toBeCloseTo(13.15847, 4);
+  });
+
+  it('spaces timesteps as each class does', () => {
+    const spaced = names.filter((name) => name !== 'dpmpp_2m_karras'); // follows from its sigmas
+    const timesteps = Object.fromEntries(spaced.map((name) => [name, createScheduler(name, sd15).schedule(5).timesteps.map(Math.round)]));
+    expect(timesteps).toEqual({
+      euler: [999, 749, 500, 250, 0],
+      euler_ancestral: [999, 749, 500, 250, 0],
+      ddim: [801, 601, 401, 201, 1],
+      dpmpp_2m: [999, 799, 599, 400, 200],
+      unipc: [999, 799, 599, 400, 200],
+      lcm: [999, 799, 599, 399, 199],
+      pndm: [801, 601, 601, 401, 201, 1],
+    });
+  });
+
+  it.each(names)('%s ends where a perfect network points', (name) => {
+    const schedule = createScheduler(name, sd15).schedule(12);
+    const noise = 0.8;
+    let latents = Float32Array.of(noise * schedule.initNoiseSigma);
+    // with x₀ = 0 the noise in the latents is the latents over σ
+    for (const i of schedule.timesteps.keys()) {
+      const t = Math.round(schedule.timesteps[i]!);
+      const level = schedule.sigmas?.[i];
+      const epsilon = name.startsWith('euler') ? latents[0]! / level! : level === undefined ? latents[0]! / noiseShare(t) : latents[0]! * Math.sqrt(1 + 1 / level ** 2);
+      latents = schedule.step(latents, Float32Array.of(epsilon), i, Float32Array.of(0));
+    }
+    expect(Math.abs(latents[0]!)).toBeLessThan(0.06);
+  });
+
+  it.each(names)('%s goes on after a stop as if there had been none', (name) => {
+    expect(run(name, 8, 5)).toEqual(run(name, 8));
+    expect(run(name, 8, 1)).toEqual(run(name, 8));
+  });
+
+  it.each(['dpmpp_2m', 'unipc', 'pndm'] as const)('%s refuses to go on without its history', (name) => {
+    const schedule = createScheduler(name, sd15).schedule(8);
+    expect(() => schedule.step(Float32Array.of(1), Float32Array.of(1), 1)).toThrow(/history/);
+  });
+
+  it('says what it cannot do', () => {
+    expect(() => schedulerFromConfig('HeunDiscreteScheduler', sd15)).toThrow(/HeunDiscreteScheduler is not known/);
+    expect(() => createScheduler('euler', { ...sd15, beta_schedule: 'laplace' })).toThrow(/beta_schedule/);
+    expect(() => createScheduler('ddim', { ...sd15, thresholding: true })).toThrow(PipelineError);
+    expect(() => createScheduler('lcm', sd15).schedule(51)).toThrow(/1 to 50 steps, not 51/);
+    expect(() => createScheduler('euler_ancestral', sd15).schedule(4).step(Float32Array.of(1), Float32Array.of(1), 0)).toThrow(/needs noise/);
+  });
+});
+
+/** √(1 − ᾱ) of SD1.5 at a timestep. */
+function noiseShare(t: number): number {
+  let alpha = 1;
+  for (let i = 0; i <= t; i++) alpha *= 1 - (Math.sqrt(0.00085) + (i / 999) * (Math.sqrt(0.012) - Math.sqrt(0.00085))) ** 2;
+  return Math.sqrt(1 - alpha);
+}

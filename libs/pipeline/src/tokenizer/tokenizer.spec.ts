@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { cleaners } from './clean-text.ts';
+import { ClipTokenizer } from './clip-tokenizer.ts';
+import { fixText } from './fix-text.ts';
+import { unescapeHtml, unescapeHtmlStrictly } from './html-entities.ts';
+import { clipVocabulary } from './vocabulary.ts';
+
+const sd15 = new ClipTokenizer({ cleaning: 'huggingface', addedTokens: ['<|image|>', '<|facial|>'] });
+const sdxl2 = new ClipTokenizer({ cleaning: 'huggingface', padToken: '!' });
+const openClip = new ClipTokenizer({ cleaning: 'ftfy' });
+
+/** Ids between begin and end. */
+const inner = (tokenizer: ClipTokenizer, text: string) => tokenizer.encode(text).slice(1, -1);
+
+describe('ClipTokenizer', () => {
+  it('has the 49,408 pieces of CLIP', () => {
+    expect(clipVocabulary().ids.size).toBe(49_408);
+    expect([sd15.beginId, sd15.endId, sd15.padId, sd15.idOf('<|facial|>')]).toEqual([49406, 49407, 49407, 49409]);
+  });
+
+  it('makes the ids that CLIP knows', () => {
+    expect(sd15.encode('A man wearing a santa hat')).toEqual([49406, 320, 786, 3309, 320, 4555, 3801, 49407]);
+    expect(inner(sd15, 'hatDetail:The')).toEqual([3447, 7657, 281, 518]);
+    expect(inner(openClip, 'word <end_of_text>')).toEqual([2653, 49407]);
+  });
+
+  it('finds special tokens exactly as written, and the end token again after lower-casing', () => {
+    expect(inner(sd15, 'x<|facial|>y')).toEqual([343, 49409, 344]);
+    expect(inner(sd15, '<|FACIAL|>')).toEqual([27, 347, 11909, 91, 285]);
+    expect(inner(sd15, '<|ENDOFTEXT|>')).toEqual([49407]);
+  });
+
+  it('reads every "!" as the pad token where that is what pads', () => {
+    expect(inner(sdxl2, '!!!')).toEqual([0, 0, 0]);
+    expect(inner(sd15, '!')).toEqual([256]);
+    expect(sdxl2.encodePadded('a').slice(-2)).toEqual([0, 0]);
+  });
+
+  it('cuts at 77 with the end token kept, and fills up to 77', () => {
+    const long = sd15.encodePadded('word '.repeat(100));
+    expect([long.length, long[75], long[76]]).toEqual([77, 2653, 49407]);
+    expect(openClip.encodePadded('a')).toEqual([49406, 320, 49407, ...new Array<number>(74).fill(0)]);
+  });
+});
+
+describe('cleaning', () => {
+  it('huggingface: drops category C, splits ideographs, keeps quotes', () => {
+    expect(cleaners.huggingface('Zero\u200bWidth\u200d \u0000nul \ufffd\ue000')).toBe('zerowidth nul');
+    expect(cleaners.huggingface('a中b')).toBe('a 中 b');
+    expect(cleaners.huggingface('cafe\u0301\u00a0“q”\u2028x')).toBe('café “q” x');
+    expect(cleaners.huggingface('ΟΔΟΣ ΣΑΣ')).toBe('οδος σας');
+  });
+
+  it('ftfy: straightens, widens, unescapes', () => {
+    expect(cleaners.ftfy('“Curly” it’s ﬁne ＡＢＣ　x')).toBe('"curly" it\'s fine abc x');
+    expect(cleaners.ftfy('&amp;amp; &eacute; &#x1F600;')).toBe('& é 😀');
+    expect(cleaners['huggingface-ftfy']('“Café” &amp  x')).toBe('"café" &amp x');
+  });
+
+  it('ftfy: leaves references alone once there is markup', () => {
+    expect(fixText('&lt;a&gt;\n<b> &lt;\n&gt;')).toBe('<a>\n<b> &lt;\n&gt;');
+  });
+
+  it('ftfy: repairs UTF-8 read as Windows-1252, and lets honest text be', () => {
+    expect(fixText('schÃ¶n itâ€™s ðŸ˜€ \x1b[31mred\x1b[0m')).toBe("schön it's 😀 red");
+    expect(fixText('l’humanitÃ©')).toBe("l'humanité");
+    for (const honest of ['CAFÉ… Spaß” é »', 'São Paulo', 'naïve', 'Ä Ö Ü', '50 °C ½ ²']) {
+      expect(fixText(honest)).toBe(honest.replaceAll('”', '"'));
+    }
+  });
+
+  it('unescapes as Python does', () => {
+    expect(unescapeHtml('&notit; &#128; &#0; &#xD800; &#1; &unknown; &amp')).toBe('¬it; € \ufffd \ufffd  &unknown; &');
+    expect(unescapeHtmlStrictly('&EACUTE; &SZLIG; &amp &nTILDE; &notin;')).toBe('É SS &amp &nTILDE; ∉');
+  });
+});
