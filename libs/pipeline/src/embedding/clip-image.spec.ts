@@ -25,5 +25,8 @@ it('lays a picture smaller than the crop on black, the larger border first', () 
 
 it('cuts the long side down to a whole number of pixels', () => {
   const config = ClipImageConfig.parse({ size: { shortest_edge: 10 }, do_center_crop: false });
-  expect(clipPixels({ width: 59, height: 40, channels: 3, data: new Uint8Array(59 * 40 * 3) }, config)).toMatchObject({ width: 14, height: 10 });
+  expect(clipPixels({ width: 59, height: 40, channels: 3, data: new Uint8Array(59 * 40 * 3) }, config)).toMatchObject({
+    width: 14,
+    height: 10,
+  });
 });

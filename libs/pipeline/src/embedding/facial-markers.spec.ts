@@ -21,7 +21,10 @@ describe('markFacialFeatures', () => {
   });
 
   it('marks lower case only, while repeats count in any case', () => {
-    expect(markFacialFeatures('Ears, one nose, a Nose.', ['Left_Ear', 'Nose'])).toEqual({ text: 'one nose <|facial|>,', regions: ['Nose'] });
+    expect(markFacialFeatures('Ears, one nose, a Nose.', ['Left_Ear', 'Nose'])).toEqual({
+      text: 'one nose <|facial|>,',
+      regions: ['Nose'],
+    });
   });
 
   it('follows the reference where a marker is not there: the last character goes out as a clause', () => {
@@ -37,8 +40,8 @@ describe('markPrompt', () => {
   it('gives the ids and positions of the reference', () => {
     const marked = markPrompt({ prompt: 'A man wearing a santa hat', variant: 'sd15', regions: five, tokenizer });
     expect(marked.cleanIds.slice(0, 29)).toEqual([
-      49406, 320, 786, 3309, 320, 4555, 3447, 7657, 281, 518, 2533, 791, 637, 1710, 267, 1237, 9861, 267, 1237, 3095, 267, 637, 8231, 267, 537, 637,
-      4932, 267, 49407,
+      49406, 320, 786, 3309, 320, 4555, 3447, 7657, 281, 518, 2533, 791, 637, 1710, 267, 1237, 9861, 267, 1237, 3095, 267, 637, 8231, 267,
+      537, 637, 4932, 267, 49407,
     ]);
     expect(marked.positions).toEqual([13, 16, 19, 22, 26]);
     expect(marked.mask.flatMap((isMarked, i) => (isMarked ? [i] : []))).toEqual(marked.positions);

@@ -75,8 +75,14 @@ async function pixels(format: PictureFormat, image: Sharp): Promise<Picture> {
     .catch((cause: unknown) => {
       throw unreadable(`The ${format} picture cannot be decoded: ${reason(cause)}`, { format }, cause);
     });
-  if (info.channels !== 1 && info.channels !== 3) throw unreadable(`The ${format} picture has ${info.channels} colour channels.`, { format });
-  return { width: info.width, height: info.height, channels: info.channels, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
+  if (info.channels !== 1 && info.channels !== 3)
+    throw unreadable(`The ${format} picture has ${info.channels} colour channels.`, { format });
+  return {
+    width: info.width,
+    height: info.height,
+    channels: info.channels,
+    data: new Uint8Array(data.buffer, data.byteOffset, data.length),
+  };
 }
 
 const unreadable = (message: string, detail: Record<string, unknown>, cause?: unknown) =>

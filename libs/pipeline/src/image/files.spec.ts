@@ -41,7 +41,12 @@ describe('decodePicture', () => {
   });
 
   it('makes 8-bit RGB of 16 bits, grey and CMYK', async () => {
-    const files = [raw().toColourspace('rgb16').png(), raw().toColourspace('grey16').png(), raw().greyscale().jpeg(), raw().toColourspace('cmyk').jpeg()];
+    const files = [
+      raw().toColourspace('rgb16').png(),
+      raw().toColourspace('grey16').png(),
+      raw().greyscale().jpeg(),
+      raw().toColourspace('cmyk').jpeg(),
+    ];
     for (const file of files) expect(await decodePicture(await file.toBuffer())).toMatchObject({ width: 80, height: 64, channels: 3 });
   });
 
@@ -60,11 +65,17 @@ describe('decodePicture', () => {
   });
 
   it('refuses by size, before decoding', async () => {
-    const sized = (width: number, height: number) => sharp({ create: { width, height, channels: 3, background: 'red' } }).png().toBuffer();
+    const sized = (width: number, height: number) =>
+      sharp({ create: { width, height, channels: 3, background: 'red' } })
+        .png()
+        .toBuffer();
     expect(await refusal(await sized(63, 200))).toMatchObject({ code: 'image_too_small', detail: { width: 63, height: 200, minimum: 64 } });
     expect(await refusal(await sized(64, 64))).toBe('read');
     expect(await refusal(await sized(10_001, 5_000))).toMatchObject({ code: 'image_unreadable' });
-    expect(await refusal(new Uint8Array(MAX_PICTURE_BYTES + 1))).toMatchObject({ code: 'image_unreadable', detail: { bytes: MAX_PICTURE_BYTES + 1 } });
+    expect(await refusal(new Uint8Array(MAX_PICTURE_BYTES + 1))).toMatchObject({
+      code: 'image_unreadable',
+      detail: { bytes: MAX_PICTURE_BYTES + 1 },
+    });
   });
 });
 

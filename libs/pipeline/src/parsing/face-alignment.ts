@@ -35,7 +35,8 @@ export function alignmentMatrix(landmarks: ArrayLike<number>, size = 112): Affin
     across += x * v - y * u;
     spread += x * x + y * y;
   }
-  if (!(spread > 0)) throw new PipelineError('invalid_argument', 'The five landmarks are one and the same point.', { landmarks: Array.from(landmarks) });
+  if (!(spread > 0))
+    throw new PipelineError('invalid_argument', 'The five landmarks are one and the same point.', { landmarks: Array.from(landmarks) });
   const [a, b] = [along / spread, across / spread];
   return [a, -b, mean.u - a * mean.x + b * mean.y, b, a, mean.v - b * mean.x - a * mean.y];
 }

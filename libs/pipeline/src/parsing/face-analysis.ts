@@ -18,7 +18,11 @@ export interface DetectOptions {
 }
 
 /** Faces by falling score; the first is the one ConsistentID takes, whatever its size. */
-export async function detectFaces(detector: Session, picture: Picture, { size, channelOrder, ...thresholds }: DetectOptions): Promise<Face[]> {
+export async function detectFaces(
+  detector: Session,
+  picture: Picture,
+  { size, channelOrder, ...thresholds }: DetectOptions,
+): Promise<Face[]> {
   const port = soleInput(detector, 'detector');
   const [, , height, width] = port.dims;
   const fixed = typeof width === 'number' && typeof height === 'number' && width > 0 && height > 0 ? ([width, height] as const) : undefined;
@@ -65,5 +69,7 @@ export function normalized(values: Float32Array): Float32Array {
 function soleInput(session: Session, what: string) {
   const [port, ...others] = session.inputs;
   if (port && others.length === 0) return port;
-  throw new PipelineError('model_unusable', `The ${what} must have one input, it has ${session.inputs.length}.`, { inputs: session.inputs.map(({ name }) => name) });
+  throw new PipelineError('model_unusable', `The ${what} must have one input, it has ${session.inputs.length}.`, {
+    inputs: session.inputs.map(({ name }) => name),
+  });
 }

@@ -33,7 +33,10 @@ export interface DetectionInputOptions {
   readonly std?: number;
 }
 
-export function detectionInput(picture: Picture, { size = [640, 640], channelOrder, mean = 127.5, std = 128 }: DetectionInputOptions): DetectionInput {
+export function detectionInput(
+  picture: Picture,
+  { size = [640, 640], channelOrder, mean = 127.5, std = 128 }: DetectionInputOptions,
+): DetectionInput {
   const [width, height] = size;
   const ratio = picture.height / picture.width;
   const isTall = ratio > height / width;
@@ -104,7 +107,10 @@ export function decodeFaces(outputs: readonly DetectionOutput[], options: Decode
       });
     }
   }
-  return withoutOverlaps(candidates.sort((a, b) => b.score - a.score), overlapThreshold);
+  return withoutOverlaps(
+    candidates.sort((a, b) => b.score - a.score),
+    overlapThreshold,
+  );
 }
 
 /** Which output is which follows from its last axis (1 score, 4 box, 10 landmarks) and, within a kind, from its length: the finest stride has most rows. */
@@ -120,7 +126,10 @@ function levelsOf(outputs: readonly DetectionOutput[], width: number, height: nu
     const level = { stride, scores: scores[k], boxes: boxes[k], landmarks: landmarks[k] };
     if (level.scores?.length !== rows || level.boxes?.length !== 4 * rows || level.landmarks?.length !== 10 * rows) {
       const shapes = outputs.map(({ dims }) => `[${dims.join(', ')}]`).join(' ');
-      throw new PipelineError('model_unusable', `The detector's outputs do not fit ${width}×${height} at stride ${stride}: ${shapes}`, { stride, rows });
+      throw new PipelineError('model_unusable', `The detector's outputs do not fit ${width}×${height} at stride ${stride}: ${shapes}`, {
+        stride,
+        rows,
+      });
     }
     return level as Level;
   });

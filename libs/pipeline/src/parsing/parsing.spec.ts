@@ -21,7 +21,9 @@ const map = (...rows: string[]) => ({
   data: Uint8Array.from(rows.join(''), (char) => Number.parseInt(char, 36)),
 });
 const drawn = ({ width, data }: Picture) =>
-  Array.from({ length: data.length / width }, (_, y) => [...data.subarray(y * width, (y + 1) * width)].map((v) => (v ? '#' : '.')).join(''));
+  Array.from({ length: data.length / width }, (_, y) =>
+    [...data.subarray(y * width, (y + 1) * width)].map((v) => (v ? '#' : '.')).join(''),
+  );
 
 describe('regions', () => {
   it('takes the first of each pair, in class order', () => {

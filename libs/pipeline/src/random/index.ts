@@ -10,7 +10,8 @@ export type NoiseSource = 'cpu' | 'cuda';
 
 /** A generator as after `manual_seed(seed)`; a negative seed counts from 2^64 down, as in torch. */
 export function createNoise(source: NoiseSource, seed: number | bigint): NoiseGenerator {
-  if (typeof seed === 'number' && !Number.isInteger(seed)) throw new PipelineError('invalid_argument', `The seed ${seed} is no whole number.`, { seed });
+  if (typeof seed === 'number' && !Number.isInteger(seed))
+    throw new PipelineError('invalid_argument', `The seed ${seed} is no whole number.`, { seed });
   const bits = BigInt.asUintN(64, BigInt(seed));
   return source === 'cpu' ? new TorchCpuGenerator(bits) : new TorchCudaGenerator(bits);
 }

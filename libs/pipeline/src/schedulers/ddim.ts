@@ -55,13 +55,23 @@ export function ddim(config: DdimConfig, { eta = 0 }: { eta?: number } = {}): Sc
 }
 
 /** Whole timesteps, falling. @throws PipelineError `invalid_argument` when `steps_offset` pushes the first one out of the training range */
-export function integerTimesteps(config: Pick<DdimConfig, 'num_train_timesteps' | 'timestep_spacing' | 'steps_offset'>, steps: number): number[] {
+export function integerTimesteps(
+  config: Pick<DdimConfig, 'num_train_timesteps' | 'timestep_spacing' | 'steps_offset'>,
+  steps: number,
+): number[] {
   const { num_train_timesteps: trained, timestep_spacing, steps_offset } = config;
   if (timestep_spacing === 'trailing') return trailingTimesteps(trained, steps);
-  if (timestep_spacing === 'linspace') return linspace(0, trained - 1, steps).map(roundHalfEven).reverse();
+  if (timestep_spacing === 'linspace')
+    return linspace(0, trained - 1, steps)
+      .map(roundHalfEven)
+      .reverse();
   const timesteps = leadingTimesteps(trained, steps, steps, steps_offset);
   if (timesteps[0]! < trained) return timesteps;
-  throw new PipelineError('invalid_argument', `With ${steps} steps and steps_offset ${steps_offset} the first timestep is ${timesteps[0]}, beyond training.`, { steps });
+  throw new PipelineError(
+    'invalid_argument',
+    `With ${steps} steps and steps_offset ${steps_offset} the first timestep is ${timesteps[0]}, beyond training.`,
+    { steps },
+  );
 }
 
 /** The picture and the noise that the network sees in the latents, x = √ᾱ·x₀ + √(1 − ᾱ)·ε. */

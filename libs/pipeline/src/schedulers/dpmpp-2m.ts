@@ -29,7 +29,10 @@ export const DpmppConfig = z.object({
   solver_order: z.union([z.literal(1), z.literal(2)]).default(2),
   /** A file of another class may name that class's own types; they mean the default here. */
   algorithm_type: z.enum(['dpmsolver++', 'deis']).default('dpmsolver++'),
-  solver_type: z.enum(['midpoint', 'heun', 'logrho', 'bh1', 'bh2']).default('midpoint').transform((type) => (type === 'heun' ? 'heun' : 'midpoint')),
+  solver_type: z
+    .enum(['midpoint', 'heun', 'logrho', 'bh1', 'bh2'])
+    .default('midpoint')
+    .transform((type) => (type === 'heun' ? 'heun' : 'midpoint')),
   lower_order_final: flag(true),
   euler_at_final: flag(false),
   use_karras_sigmas: flag(false),
@@ -61,7 +64,10 @@ export function dpmpp2m(config: DpmppConfig): Scheduler {
           const { original } = readPrediction(config.prediction_type, from.alpha ** 2, latents, predicted);
           const h = to.lambda - from.lambda; // ∞ when the final sigma is 0
           const decay = Math.expm1(-h);
-          const terms: [number, ArrayLike<number>][] = [[to.sigma / from.sigma, latents], [-to.alpha * decay, original]];
+          const terms: [number, ArrayLike<number>][] = [
+            [to.sigma / from.sigma, latents],
+            [-to.alpha * decay, original],
+          ];
           if (secondOrder(config, i, timesteps.length)) {
             const before = variancePreserving(sigmas[i - 1]!);
             const r = (from.lambda - before.lambda) / h;
@@ -105,8 +111,15 @@ export function multistepSchedule(
   return { timesteps, sigmas: [...sigmas, config.final_sigmas_type === 'zero' ? 0 : smallest] };
 }
 
-function spaced(config: Pick<DpmppConfig, 'num_train_timesteps' | 'timestep_spacing' | 'steps_offset'>, last: number, steps: number): number[] {
+function spaced(
+  config: Pick<DpmppConfig, 'num_train_timesteps' | 'timestep_spacing' | 'steps_offset'>,
+  last: number,
+  steps: number,
+): number[] {
   if (config.timestep_spacing === 'leading') return leadingTimesteps(last, steps + 1, steps, config.steps_offset);
   if (config.timestep_spacing === 'trailing') return trailingTimesteps(config.num_train_timesteps, steps, last);
-  return linspace(0, last - 1, steps + 1).map(roundHalfEven).reverse().slice(0, steps);
+  return linspace(0, last - 1, steps + 1)
+    .map(roundHalfEven)
+    .reverse()
+    .slice(0, steps);
 }

@@ -63,7 +63,10 @@ export function euler(config: EulerConfig): Scheduler {
 }
 
 /** Timesteps of the classes that follow sigmas; `linspace` keeps fractions. */
-export function spacedTimesteps(config: Pick<EulerConfig, 'num_train_timesteps' | 'timestep_spacing' | 'steps_offset'>, steps: number): number[] {
+export function spacedTimesteps(
+  config: Pick<EulerConfig, 'num_train_timesteps' | 'timestep_spacing' | 'steps_offset'>,
+  steps: number,
+): number[] {
   const { num_train_timesteps: trained, timestep_spacing, steps_offset } = config;
   if (timestep_spacing === 'leading') return leadingTimesteps(trained, steps, steps, steps_offset);
   if (timestep_spacing === 'trailing') return trailingTimesteps(trained, steps);
@@ -79,7 +82,12 @@ export function startSigma(config: Pick<EulerConfig, 'timestep_spacing'>, sigmas
 export const scaleBySigma = (latents: Float32Array, sigma: number) => latents.map((x) => x / Math.sqrt(sigma ** 2 + 1));
 
 /** dx/dσ = (x − x₀) / σ, with x₀ read out of the prediction. */
-export function derivative(type: EulerConfig['prediction_type'], latents: Float32Array, predicted: Float32Array, sigma: number): Float64Array {
+export function derivative(
+  type: EulerConfig['prediction_type'],
+  latents: Float32Array,
+  predicted: Float32Array,
+  sigma: number,
+): Float64Array {
   if (type === 'epsilon') return Float64Array.from(predicted);
   if (type === 'sample') return mix([1 / sigma, latents], [-1 / sigma, predicted]);
   const power = sigma ** 2 + 1;

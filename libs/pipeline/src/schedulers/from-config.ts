@@ -20,7 +20,9 @@ const define = <C>(config: z.ZodType<C>, build: (config: C, options: SchedulerOp
   create(file: Readonly<Record<string, unknown>>, className: string, options: SchedulerOptions): Scheduler {
     const parsed = config.safeParse(file);
     if (parsed.success) return build(parsed.data, options);
-    throw new PipelineError('model_unusable', `scheduler_config.json does not fit ${className}: ${z.prettifyError(parsed.error)}`, { class: className });
+    throw new PipelineError('model_unusable', `scheduler_config.json does not fit ${className}: ${z.prettifyError(parsed.error)}`, {
+      class: className,
+    });
   },
 });
 
@@ -60,7 +62,11 @@ export type SchedulerName = keyof typeof schedulerNames;
  */
 export function schedulerFromConfig(className: string, file: Readonly<Record<string, unknown>>, options: SchedulerOptions = {}): Scheduler {
   if (!Object.hasOwn(classes, className)) {
-    throw new PipelineError('model_unusable', `The scheduler class ${className} is not known; known are ${Object.keys(classes).join(', ')}.`, { class: className });
+    throw new PipelineError(
+      'model_unusable',
+      `The scheduler class ${className} is not known; known are ${Object.keys(classes).join(', ')}.`,
+      { class: className },
+    );
   }
   return classes[className as SchedulerClass].create(file, className, options);
 }

@@ -5,7 +5,12 @@
 import { z } from 'zod';
 
 /** A switch; a file may also say null, which is off. */
-export const flag = (byDefault: boolean) => z.boolean().nullable().default(byDefault).transform((on) => on ?? false);
+export const flag = (byDefault: boolean) =>
+  z
+    .boolean()
+    .nullable()
+    .default(byDefault)
+    .transform((on) => on ?? false);
 
 /** The fields of `scheduler_config.json` that every class knows. */
 export const noiseFields = {

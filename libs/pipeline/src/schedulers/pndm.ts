@@ -66,7 +66,8 @@ export function pndm(config: PndmConfig): Scheduler {
       const multistep = (latents: Float32Array, predicted: Float32Array, i: number): Float64Array => {
         const t = timesteps[i]!;
         const newest = Float64Array.from(predicted);
-        if (i === 1) { // the second call repeats the first step with the mean of both predictions
+        if (i === 1) {
+          // the second call repeats the first step with the mean of both predictions
           const first = recall(schedule.history, 'prediction.0', i);
           const sample = recall(schedule.history, 'sample', i);
           schedule.history = remember([first]);
@@ -89,8 +90,15 @@ const repeatSecond = (timesteps: readonly number[]) => [...timesteps.slice(0, 2)
 /** Four calls for each of the first three intervals: at its start, twice half-way, at its end. */
 function warmUpTimesteps(timesteps: readonly number[], stride: number): number[] {
   const half = Math.floor(stride / 2);
-  const points = timesteps.slice(0, 4).reverse().flatMap((t) => [t, t + half]); // rising
-  return points.slice(0, -1).flatMap((t) => [t, t]).slice(1, -1).reverse();
+  const points = timesteps
+    .slice(0, 4)
+    .reverse()
+    .flatMap((t) => [t, t + half]); // rising
+  return points
+    .slice(0, -1)
+    .flatMap((t) => [t, t])
+    .slice(1, -1)
+    .reverse();
 }
 
 const remember = (newestFirst: readonly Float64Array[]): History =>
@@ -98,4 +106,7 @@ const remember = (newestFirst: readonly Float64Array[]): History =>
 
 /** The kept predictions, newest first. */
 const predictions = (history: History): Float64Array[] =>
-  Object.keys(history).filter((name) => name.startsWith('prediction.')).sort().map((name) => history[name]!);
+  Object.keys(history)
+    .filter((name) => name.startsWith('prediction.'))
+    .sort()
+    .map((name) => history[name]!);

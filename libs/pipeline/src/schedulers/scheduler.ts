@@ -50,7 +50,10 @@ export function needNoise(noise: Float32Array | undefined, i: number): Float32Ar
 /** An entry of the history; its absence means that a run was resumed without it. */
 export function recall(history: History, name: string, i: number): Float64Array {
   const values = history[name];
-  if (!values) throw new PipelineError('invalid_argument', `Step ${i} needs the scheduler's history ("${name}"), which was not restored.`, { step: i });
+  if (!values)
+    throw new PipelineError('invalid_argument', `Step ${i} needs the scheduler's history ("${name}"), which was not restored.`, {
+      step: i,
+    });
   return values;
 }
 

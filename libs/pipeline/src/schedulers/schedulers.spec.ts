@@ -71,7 +71,11 @@ describe('schedulers', () => {
     for (const i of schedule.timesteps.keys()) {
       const t = Math.round(schedule.timesteps[i]!);
       const level = schedule.sigmas?.[i];
-      const epsilon = name.startsWith('euler') ? latents[0]! / level! : level === undefined ? latents[0]! / noiseShare(t) : latents[0]! * Math.sqrt(1 + 1 / level ** 2);
+      const epsilon = name.startsWith('euler')
+        ? latents[0]! / level!
+        : level === undefined
+          ? latents[0]! / noiseShare(t)
+          : latents[0]! * Math.sqrt(1 + 1 / level ** 2);
       latents = schedule.step(latents, Float32Array.of(epsilon), i, Float32Array.of(0));
     }
     expect(Math.abs(latents[0]!)).toBeLessThan(0.06);
@@ -92,7 +96,9 @@ describe('schedulers', () => {
     expect(() => createScheduler('euler', { ...sd15, beta_schedule: 'laplace' })).toThrow(/beta_schedule/);
     expect(() => createScheduler('ddim', { ...sd15, thresholding: true })).toThrow(PipelineError);
     expect(() => createScheduler('lcm', sd15).schedule(51)).toThrow(/1 to 50 steps, not 51/);
-    expect(() => createScheduler('euler_ancestral', sd15).schedule(4).step(Float32Array.of(1), Float32Array.of(1), 0)).toThrow(/needs noise/);
+    expect(() => createScheduler('euler_ancestral', sd15).schedule(4).step(Float32Array.of(1), Float32Array.of(1), 0)).toThrow(
+      /needs noise/,
+    );
   });
 });
 

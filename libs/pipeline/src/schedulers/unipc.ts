@@ -12,7 +12,10 @@ export const UniPcConfig = z.object({
   solver_order: z.int().min(1).max(3).default(2),
   predict_x0: flag(true).pipe(z.literal(true)),
   /** A file of another class may name that class's own types; they mean the default here. */
-  solver_type: z.enum(['bh1', 'bh2', 'midpoint', 'heun', 'logrho']).default('bh2').transform((type) => (type === 'bh1' ? 'bh1' : 'bh2')),
+  solver_type: z
+    .enum(['bh1', 'bh2', 'midpoint', 'heun', 'logrho'])
+    .default('bh2')
+    .transform((type) => (type === 'bh1' ? 'bh1' : 'bh2')),
   lower_order_final: flag(true),
   disable_corrector: z.array(z.int()).default([]),
   solver_p: z.null().default(null),
@@ -45,15 +48,25 @@ export function uniPc(config: UniPcConfig): Scheduler {
        * From level `start` to the next with the pictures seen at `start`, `start` − 1, …; the corrector also knows the picture at the end.
        * x ← (σₜ/σ₀)·x − αₜ·(e^−h − 1)·m₀ − αₜ·B(h)·Σ ρₖ·(mₖ − m₀)/rₖ
        */
-      const advance = (sample: ArrayLike<number>, start: number, order: number, seen: readonly Float64Array[], atEnd?: Float64Array): Float64Array => {
+      const advance = (
+        sample: ArrayLike<number>,
+        start: number,
+        order: number,
+        seen: readonly Float64Array[],
+        atEnd?: Float64Array,
+      ): Float64Array => {
         const [from, to] = [levels[start]!, levels[start + 1]!];
         const hh = from.lambda - to.lambda; // −h
         const [m0] = seen as [Float64Array];
         const phi = Math.expm1(hh);
         const bh = config.solver_type === 'bh1' ? hh : phi;
         const ratios = Array.from({ length: order - 1 }, (_, k) => (levels[start - 1 - k]!.lambda - from.lambda) / -hh);
-        const weights = atEnd ? (order === 1 ? [0.5] : solve([...ratios, 1], hh, bh)) : order === 2 ? [0.5] : solve(ratios, hh, bh);
-        const terms: [number, ArrayLike<number>][] = [[to.sigma / from.sigma, sample], [-to.alpha * phi, m0]];
+        const unknowns = atEnd ? [...ratios, 1] : ratios;
+        const weights = unknowns.length === 1 ? [0.5] : solve(unknowns, hh, bh); // the reference takes ½ where there is one
+        const terms: [number, ArrayLike<number>][] = [
+          [to.sigma / from.sigma, sample],
+          [-to.alpha * phi, m0],
+        ];
         const add = (weight: number, picture: Float64Array) => terms.push([-to.alpha * bh * weight, picture], [to.alpha * bh * weight, m0]);
         ratios.forEach((ratio, k) => add(weights[k]! / ratio, seen[k + 1]!));
         if (atEnd) add(weights.at(-1)!, atEnd);
@@ -84,7 +97,13 @@ export function uniPc(config: UniPcConfig): Scheduler {
 /** The latest pictures, newest first. */
 function recallPictures(history: History, i: number): Float64Array[] {
   const newest = recall(history, 'picture.0', i);
-  return [newest, ...Object.keys(history).filter((name) => /^picture\.[1-9]/.test(name)).sort().map((name) => history[name]!)];
+  return [
+    newest,
+    ...Object.keys(history)
+      .filter((name) => /^picture\.[1-9]/.test(name))
+      .sort()
+      .map((name) => history[name]!),
+  ];
 }
 
 /** ρ of R·ρ = b, where row k of R holds the k-th powers of the ratios and b the φ-functions of the interval over B(h). */
@@ -98,7 +117,8 @@ function solve(ratios: readonly number[], hh: number, bh: number): number[] {
     phi = phi / hh - 1 / factorial;
     return row;
   });
-  for (let k = 0; k < n; k++) { // Gauss–Jordan; the first row is all ones and the ratios differ, so no pivot vanishes
+  for (let k = 0; k < n; k++) {
+    // Gauss–Jordan; the first row is all ones and the ratios differ, so no pivot vanishes
     const pivot = rows[k]![k]!;
     rows[k] = rows[k]!.map((value) => value / pivot);
     for (let j = 0; j < n; j++) {

@@ -52,16 +52,25 @@ export class ClipTokenizer {
     if (options.cleaning === 'ftfy') {
       this.padId = 0;
       this.special = new Map();
-      this.inText = new Map([['<start_of_text>', this.beginId], ['<end_of_text>', this.endId]]);
+      this.inText = new Map([
+        ['<start_of_text>', this.beginId],
+        ['<end_of_text>', this.endId],
+      ]);
     } else {
-      const tokens = new Map([[BEGIN_TOKEN, this.beginId], [END_TOKEN, this.endId]]);
+      const tokens = new Map([
+        [BEGIN_TOKEN, this.beginId],
+        [END_TOKEN, this.endId],
+      ]);
       let next = Math.max(...ids.values()) + 1;
       for (const token of [...(options.addedTokens ?? []), options.padToken ?? END_TOKEN]) {
         if (!tokens.has(token)) tokens.set(token, ids.get(token) ?? next++);
       }
       this.padId = tokens.get(options.padToken ?? END_TOKEN)!;
       this.special = tokens;
-      this.inText = new Map([[BEGIN_TOKEN, this.beginId], [END_TOKEN, this.endId]]);
+      this.inText = new Map([
+        [BEGIN_TOKEN, this.beginId],
+        [END_TOKEN, this.endId],
+      ]);
     }
     const longestFirst = [...this.special.keys()].sort((a, b) => b.length - a.length);
     this.atSpecial = longestFirst.length > 0 ? new RegExp(`(${longestFirst.map(escape).join('|')})`, 'u') : null;

@@ -19,7 +19,7 @@ export function fixText(text: string): string {
 }
 
 function fixLine(line: string, isMarkup: boolean): string {
-  for (let text = line; ; ) {
+  for (let text = line; ;) {
     const before = text;
     if (!isMarkup) text = unescapeHtmlStrictly(text);
     text = repairMojibake(text);
@@ -31,7 +31,23 @@ function fixLine(line: string, isMarkup: boolean): string {
 
 /** Single characters made of Latin letters: legacy digraphs and typographic ligatures. */
 const ligatures: Record<string, string> = {
-  ...{ Ĳ: 'IJ', ĳ: 'ij', ŉ: 'ʼn', Ǳ: 'DZ', ǲ: 'Dz', ǳ: 'dz', Ǆ: 'DŽ', ǅ: 'Dž', ǆ: 'dž', Ǉ: 'LJ', ǈ: 'Lj', ǉ: 'lj', Ǌ: 'NJ', ǋ: 'Nj', ǌ: 'nj' },
+  ...{
+    Ĳ: 'IJ',
+    ĳ: 'ij',
+    ŉ: 'ʼn',
+    Ǳ: 'DZ',
+    ǲ: 'Dz',
+    ǳ: 'dz',
+    Ǆ: 'DŽ',
+    ǅ: 'Dž',
+    ǆ: 'dž',
+    Ǉ: 'LJ',
+    ǈ: 'Lj',
+    ǉ: 'lj',
+    Ǌ: 'NJ',
+    ǋ: 'Nj',
+    ǌ: 'nj',
+  },
   ...{ ﬀ: 'ff', ﬁ: 'fi', ﬂ: 'fl', ﬃ: 'ffi', ﬄ: 'ffl', ﬅ: 'ſt', ﬆ: 'st' },
 };
 
@@ -53,7 +69,11 @@ const byteOf = new Map<string, number>();
 for (let byte = 0x80; byte < 0x100; byte++) byteOf.set(String.fromCharCode(byte), byte);
 for (let i = 0; i < windows1252.length; i++) byteOf.set(windows1252[i]!, 0x80 + i);
 
-const charsOf = (from: number, to: number) => [...byteOf].filter(([, byte]) => byte >= from && byte <= to).map(([char]) => char).join('');
+const charsOf = (from: number, to: number) =>
+  [...byteOf]
+    .filter(([, byte]) => byte >= from && byte <= to)
+    .map(([char]) => char)
+    .join('');
 const lead2 = charsOf(0xc2, 0xdf);
 const lead3 = charsOf(0xe0, 0xef);
 const lead4 = charsOf(0xf0, 0xf4);

@@ -5,13 +5,14 @@ let table: Map<string, string> | undefined;
 
 /** Name (with `;`, or without where the standard allows that) → characters. */
 function names(): Map<string, string> {
-  table ??= new Map(Object.entries(JSON.parse(readFileSync(new URL('../../assets/html-entities.json', import.meta.url), 'utf8')) as Record<string, string>));
+  table ??= new Map(
+    Object.entries(JSON.parse(readFileSync(new URL('../../assets/html-entities.json', import.meta.url), 'utf8')) as Record<string, string>),
+  );
   return table;
 }
 
 /** Bytes 80–9F as Windows-1252 has them; the five it leaves out stay control characters. */
-export const windows1252 =
-  '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
+export const windows1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
 
 const REFERENCE = /&(#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\f <&#;]{1,32};?)/gu;
 
@@ -37,7 +38,10 @@ function numeric(body: string): string {
   if (code === 0 || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return '\ufffd';
   if (code >= 0x80 && code <= 0x9f) return windows1252[code - 0x80]!;
   const forbidden =
-    (code < 0x20 && ![0x09, 0x0a, 0x0c, 0x0d].includes(code)) || code === 0x7f || (code >= 0xfdd0 && code <= 0xfdef) || (code & 0xfffe) === 0xfffe;
+    (code < 0x20 && ![0x09, 0x0a, 0x0c, 0x0d].includes(code)) ||
+    code === 0x7f ||
+    (code >= 0xfdd0 && code <= 0xfdef) ||
+    (code & 0xfffe) === 0xfffe;
   return forbidden ? '' : String.fromCodePoint(code);
 }
 

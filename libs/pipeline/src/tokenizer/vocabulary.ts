@@ -30,14 +30,24 @@ const charOfByte: string[] = [];
 for (const { byte, char } of printable) charOfByte[byte] = char;
 
 /** The lines of `merges.txt` after its version line. */
-const mergeLines = (text: string) => text.split('\n').slice(1).filter((line) => line.trim() !== '');
+const mergeLines = (text: string) =>
+  text
+    .split('\n')
+    .slice(1)
+    .filter((line) => line.trim() !== '');
 
 const rank = (merges: readonly string[]) => new Map(merges.map((pair, i) => [pair, i]));
 
 /** Ids in CLIP's own order: 256 bytes, the same ending a word, the merges, begin and end. */
 function vocabularyFromMerges(merges: readonly string[]): Vocabulary {
   const chars = printable.map(({ char }) => char);
-  const pieces = [...chars, ...chars.map((char) => char + END_OF_WORD), ...merges.map((pair) => pair.replace(' ', '')), BEGIN_TOKEN, END_TOKEN];
+  const pieces = [
+    ...chars,
+    ...chars.map((char) => char + END_OF_WORD),
+    ...merges.map((pair) => pair.replace(' ', '')),
+    BEGIN_TOKEN,
+    END_TOKEN,
+  ];
   return { ids: new Map(pieces.map((piece, id) => [piece, id])), ranks: rank(merges) };
 }
 
@@ -45,7 +55,9 @@ let own: Vocabulary | undefined;
 
 /** The vocabulary every published CLIP text encoder uses (49,408 pieces); read at first use, about 50 ms. */
 export function clipVocabulary(): Vocabulary {
-  own ??= vocabularyFromMerges(mergeLines(gunzipSync(readFileSync(new URL('../../assets/clip-merges.txt.gz', import.meta.url))).toString('utf8')));
+  own ??= vocabularyFromMerges(
+    mergeLines(gunzipSync(readFileSync(new URL('../../assets/clip-merges.txt.gz', import.meta.url))).toString('utf8')),
+  );
   return own;
 }
 
@@ -53,7 +65,8 @@ export function clipVocabulary(): Vocabulary {
 export function parseVocabulary(vocab: unknown, mergesTxt: string): Vocabulary {
   const ids = new Map<string, number>();
   for (const [piece, id] of Object.entries(vocab as Record<string, unknown>)) {
-    if (!Number.isInteger(id)) throw new PipelineError('model_unusable', `vocab.json: the id of "${piece}" is ${JSON.stringify(id)}, not a whole number.`);
+    if (!Number.isInteger(id))
+      throw new PipelineError('model_unusable', `vocab.json: the id of "${piece}" is ${JSON.stringify(id)}, not a whole number.`);
     ids.set(piece, id as number);
   }
   for (const token of [BEGIN_TOKEN, END_TOKEN]) {

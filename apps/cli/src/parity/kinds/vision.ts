@@ -37,7 +37,11 @@ import type { KindRunner } from './kind.ts';
 /** A case's config, read as the fields its kind is documented to have. */
 const configOf = <C>(c: ParityCase): C => c.config as unknown as C;
 const json = async <J extends Json>(c: ParityCase, name: string): Promise<J> => (await c.input(name)) as J;
-const float64 = (dims: readonly number[], values: ArrayLike<number>): Tensor => ({ dtype: 'float64', dims, data: Float64Array.from(values) });
+const float64 = (dims: readonly number[], values: ArrayLike<number>): Tensor => ({
+  dtype: 'float64',
+  dims,
+  data: Float64Array.from(values),
+});
 
 type Size = [width: number, height: number];
 type Triple = [number, number, number];
@@ -92,9 +96,18 @@ export const visionKinds: Readonly<Record<string, KindRunner>> = {
       },
     );
     return {
-      boxes: float64([faces.length, 4], faces.flatMap(({ box }) => box)),
-      scores: float64([faces.length], faces.map(({ score }) => score)),
-      landmarks: float64([faces.length, 5, 2], faces.flatMap(({ landmarks }) => Array.from(landmarks))),
+      boxes: float64(
+        [faces.length, 4],
+        faces.flatMap(({ box }) => box),
+      ),
+      scores: float64(
+        [faces.length],
+        faces.map(({ score }) => score),
+      ),
+      landmarks: float64(
+        [faces.length, 5, 2],
+        faces.flatMap(({ landmarks }) => Array.from(landmarks)),
+      ),
     };
   },
 
@@ -154,7 +167,13 @@ export const visionKinds: Readonly<Record<string, KindRunner>> = {
   },
 
   'facial-markers': async (c) => {
-    const config = configOf<{ variant: MarkerVariant; cleaning: Cleaning; image_token: string; facial_token: string; model_max_length: number }>(c);
+    const config = configOf<{
+      variant: MarkerVariant;
+      cleaning: Cleaning;
+      image_token: string;
+      facial_token: string;
+      model_max_length: number;
+    }>(c);
     const shared = { cleaning: config.cleaning, maxLength: config.model_max_length };
     const tokenizer = new ClipTokenizer({ ...shared, addedTokens: [config.image_token, config.facial_token] });
     const marked = markPrompt({
@@ -180,7 +199,11 @@ export const visionKinds: Readonly<Record<string, KindRunner>> = {
   },
 
   noise: (c) => {
-    const { generator, seed, draws } = configOf<{ generator: 'cpu' | 'cuda'; seed: number; draws: { shape: number[]; dtype: NoiseDtype }[] }>(c);
+    const { generator, seed, draws } = configOf<{
+      generator: 'cpu' | 'cuda';
+      seed: number;
+      draws: { shape: number[]; dtype: NoiseDtype }[];
+    }>(c);
     const noise = createNoise(generator, seed);
     const drawn = draws.map(({ shape, dtype }, i): [string, Value] => {
       const count = shape.reduce((product, d) => product * d, 1);
