@@ -88,6 +88,6 @@ async function pixels(format: PictureFormat, image: Sharp): Promise<Picture> {
 const unreadable = (message: string, detail: Record<string, unknown>, cause?: unknown) =>
   new PipelineError('image_unreadable', message, detail, { cause });
 
-const reason = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause)).split('\n')[0];
+const reason = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause)).replace(/\n[^]*/, '');
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');

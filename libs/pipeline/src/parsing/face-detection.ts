@@ -4,7 +4,7 @@
  * Reference: insightface 0.7.3 (668e8d47) `model_zoo/retinaface.py`, on OpenCV 5.0.
  */
 import { PipelineError } from '../errors.ts';
-import { blankPicture, swapRedBlue, type Picture } from '../image/picture.ts';
+import { swapRedBlue, type Picture } from '../image/picture.ts';
 import { resizeOpenCv } from '../image/resize.ts';
 
 /**

@@ -69,7 +69,7 @@ export function integerTimesteps(
   if (timesteps[0]! < trained) return timesteps;
   throw new PipelineError(
     'invalid_argument',
-    `With ${steps} steps and steps_offset ${steps_offset} the first timestep is ${timesteps[0]}, beyond training.`,
+    `With ${steps} steps and steps_offset ${steps_offset} the first timestep is ${timesteps[0]!}, beyond training.`,
     { steps },
   );
 }

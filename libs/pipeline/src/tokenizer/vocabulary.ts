@@ -85,7 +85,7 @@ export function splitIntoPieces(word: string, ranks: Vocabulary['ranks']): strin
     let best = Infinity;
     let [left, right] = ['', ''];
     for (let i = 0; i + 1 < pieces.length; i++) {
-      const found = ranks.get(`${pieces[i]} ${pieces[i + 1]}`);
+      const found = ranks.get(`${pieces[i]!} ${pieces[i + 1]!}`);
       if (found !== undefined && found < best) [best, left, right] = [found, pieces[i]!, pieces[i + 1]!];
     }
     if (best === Infinity) break;
