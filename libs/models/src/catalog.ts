@@ -1,0 +1,205 @@
+/**
+ * Packs: complete sets of models, each a folder `packs/<name>/` with a `pack.json`. A pack says what it can do (sizes, defaults),
+ * what may be done with it (licence), and where every network's configuration and weights come from.
+ */
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+
+/** A pack that is missing, malformed or incomplete; `detail` has the pack, and the file and checkpoint key where they are known. */
+export class PackError extends Error {
+  readonly code = 'model_unavailable';
+  readonly detail: Readonly<Record<string, unknown>>;
+
+  constructor(message: string, detail: Record<string, unknown> = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'PackError';
+    this.detail = detail;
+  }
+}
+
+const path = z.string().min(1);
+
+/** Weights that follow from the checkpoint keys by the hash rule: a real architecture without a trained model. */
+const HashWeights = z.strictObject({
+  hash: z.int().min(0).max(0xffff_ffff),
+  gain: z.number().positive().default(1),
+  /** Key parts that mark PReLU slopes. */
+  prelu: z.array(z.string()).default([]),
+});
+
+/** A folder as diffusers and transformers write it: `config.json` and the weights beside it (`<name>.<variant>.safetensors` with a variant). */
+const Folder = z.strictObject({ folder: path, variant: z.string().optional() });
+/** A configuration written here, with weights by the hash rule. */
+const Drawn = z.strictObject({ config: z.record(z.string(), z.unknown()), weights: HashWeights });
+const Network = z.union([Folder, Drawn]);
+
+/** A checkpoint whose configuration follows from its tensors. */
+const Checkpoint = z.strictObject({ file: path });
+
+const side = z.int().positive();
+const range = z.strictObject({ min: side, max: side, step: side });
+
+const common = {
+  name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/),
+  version: z.string().min(1),
+  title: z.string(),
+  licence: z.string().min(1),
+  notes: z.array(z.string()).default([]),
+  /** Whether the weights come from training: a pack without makes patterns, not portraits. */
+  trained: z.boolean(),
+  /** Fixed pairs, or a range for each side; pixels. */
+  sizes: z.union([z.array(z.tuple([side, side])).min(1), z.strictObject({ width: range, height: range })]),
+  defaults: z.strictObject({
+    width: side,
+    height: side,
+    steps: z.int().min(1).max(100),
+    scheduler: z.string(),
+    guidance_scale: z.number().min(1).max(20),
+    merge_step: z.union([z.int().min(-1), z.number().gt(0).lt(1)]),
+    identity_scale: z.number().min(0).max(2).default(1),
+    negative_prompt: z.string().default(''),
+  }),
+};
+
+const ConsistentIdManifest = z.strictObject({
+  ...common,
+  pipeline: z.enum(['consistentid-sd15', 'consistentid-sdxl']),
+  text_encoder: Network,
+  text_encoder_2: Network.optional(),
+  /** A folder with vocab.json and merges.txt; CLIP's own vocabulary when null. */
+  tokenizer: path.nullable(),
+  tokenizer_2: path.nullable().optional(),
+  unet: Network,
+  vae: Network,
+  scheduler: z.union([path, z.record(z.string(), z.unknown())]),
+  image_encoder: Network,
+  /** Facial encoder, identity projection and adapter in one checkpoint. */
+  consistentid: z.union([Checkpoint, Drawn]),
+  parser: z.union([Checkpoint, z.strictObject({ weights: HashWeights })]),
+  /** SCRFD as ONNX. Null: the centred square of the picture is taken for the face. */
+  detector: Checkpoint.nullable(),
+  /** ArcFace as ONNX. */
+  recognizer: z.union([Checkpoint, Drawn]),
+  /** Side of the parser's square input. */
+  parser_size: z.int().min(32).default(512),
+  /** `reference` copies the RGB/BGR mix-up the published SD1.5 pipeline was used with. */
+  face_channel_order: z.enum(['reference', 'bgr']).default('reference'),
+});
+
+/** Stages that only move bytes, for measuring everything around the models. */
+const NoopManifest = z.strictObject({ ...common, pipeline: z.literal('noop') });
+
+export const PackManifest = z.discriminatedUnion('pipeline', [ConsistentIdManifest, NoopManifest]);
+export type PackManifest = z.infer<typeof PackManifest>;
+export type ConsistentIdManifest = z.infer<typeof ConsistentIdManifest>;
+export type NetworkSource = z.infer<typeof Network>;
+export type CheckpointSource = z.infer<typeof Checkpoint>;
+export type DrawnSource = z.infer<typeof Drawn>;
+export type HashWeights = z.infer<typeof HashWeights>;
+
+/** A manifest and where it lies; paths in it are relative to `folder`. */
+export interface Pack<M extends PackManifest = PackManifest> {
+  readonly folder: string;
+  readonly manifest: M;
+  /** SHA-256 over the manifest and over name and size of every file it names: changes when the pack does. */
+  readonly digest: string;
+}
+export type ConsistentIdPack = Pack<ConsistentIdManifest>;
+
+/** The packs that come with the repository. */
+export const bundledPacks: string = fileURLToPath(new URL('../../../packs/', import.meta.url));
+
+/**
+ * The pack of that name from the first folder that has one.
+ * @throws PackError when there is none or its manifest or a file it names is missing or malformed
+ */
+export async function loadPack(name: string, searchDirs: readonly string[] = [bundledPacks]): Promise<Pack> {
+  for (const dir of searchDirs) {
+    const folder = resolve(dir, name);
+    const text = await readFile(join(folder, 'pack.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+      throw new PackError(`Pack ${name}: pack.json cannot be read: ${error.message}`, { pack: name, file: join(folder, 'pack.json') }, { cause: error });
+    });
+    if (text !== undefined) return openPack(folder, parseManifest(name, join(folder, 'pack.json'), text));
+  }
+  const known = await packNames(searchDirs);
+  throw new PackError(`There is no pack "${name}". ${known.length > 0 ? `Known are ${known.join(', ')}.` : 'No packs are installed.'}`, { pack: name, known });
+}
+
+/** Every pack in the folders, the first of each name; a malformed one is an error, not a gap in the list. */
+export async function listPacks(searchDirs: readonly string[] = [bundledPacks]): Promise<Pack[]> {
+  return Promise.all((await packNames(searchDirs)).map((name) => loadPack(name, searchDirs)));
+}
+
+/** A pack from a manifest that lies in no file, e.g. put together from somebody's folders. */
+export async function openPack<M extends PackManifest>(folder: string, manifest: M): Promise<Pack<M>> {
+  const hash = createHash('sha256').update(JSON.stringify(manifest));
+  for (const file of (await packFiles(folder, manifest)).sort((a, b) => (a.name < b.name ? -1 : 1))) hash.update(`\n${file.name} ${file.bytes}`);
+  return { folder, manifest, digest: hash.digest('hex') };
+}
+
+export interface PackFile {
+  /** Relative to the pack's folder. */
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** Every file the manifest names, folders resolved to their files. @throws PackError for one that is missing */
+export async function packFiles(folder: string, manifest: PackManifest): Promise<PackFile[]> {
+  if (manifest.pipeline === 'noop') return [];
+  const named = manifest as unknown as Record<string, unknown>;
+  const sources = ['text_encoder', 'text_encoder_2', 'unet', 'vae', 'image_encoder', 'consistentid', 'parser', 'detector', 'recognizer'].map((key) => named[key]);
+  const paths = [...sources.map(pathOf), manifest.tokenizer, manifest.tokenizer_2, typeof manifest.scheduler === 'string' ? manifest.scheduler : null];
+  const files = await Promise.all(paths.filter((p) => typeof p === 'string').map((p) => filesAt(folder, p, manifest.name)));
+  return files.flat();
+}
+
+function pathOf(source: unknown): string | null {
+  if (typeof source !== 'object' || source === null) return null;
+  if ('folder' in source) return source.folder as string;
+  return 'file' in source ? (source.file as string) : null;
+}
+
+async function filesAt(folder: string, name: string, pack: string): Promise<PackFile[]> {
+  const at = resolve(folder, name);
+  const found = await stat(at).catch((cause: unknown) => {
+    throw new PackError(`Pack ${pack} lacks ${name}.`, { pack, file: at }, { cause });
+  });
+  if (!found.isDirectory()) return [{ name, bytes: found.size }];
+  const entries = await readdir(at, { withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => filesAt(folder, join(name, entry.name), pack));
+  return (await Promise.all(files)).flat();
+}
+
+function parseManifest(name: string, file: string, text: string): PackManifest {
+  const fail = (what: string, cause?: unknown) => new PackError(`Pack ${name}: pack.json ${what}`, { pack: name, file }, { cause });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw fail(`is no JSON: ${(cause as Error).message}`, cause);
+  }
+  const parsed = PackManifest.safeParse(json);
+  if (!parsed.success) throw fail(`is malformed:\n${z.prettifyError(parsed.error)}`);
+  if (parsed.data.name !== name) throw fail(`calls itself "${parsed.data.name}", but lies in a folder called "${name}".`);
+  return parsed.data;
+}
+
+async function packNames(searchDirs: readonly string[]): Promise<string[]> {
+  const names = new Set<string>();
+  for (const dir of searchDirs) {
+    const entries = await readdir(dir, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
+    for (const entry of entries) {
+      if (!entry.isDirectory() && !entry.isSymbolicLink()) continue;
+      const manifest = await stat(join(dir, entry.name, 'pack.json')).catch(() => null);
+      if (manifest) names.add(entry.name);
+    }
+  }
+  return [...names].sort();
+}
