@@ -54,6 +54,11 @@ export async function createSession(options: SessionOptions): Promise<Session> {
   const ort = await runtime();
   const what = options.name ?? ('path' in options ? options.path : 'graph');
   const provider = options.provider ?? 'cpu';
+  const known = ort.listSupportedBackends().map(({ name }) => name);
+  if (!known.includes(provider)) {
+    // The runtime would ignore a provider it was built without and run on the CPU.
+    throw new InferenceError('device_unavailable', `Execution provider ${provider} is not part of this build; it has ${known.join(', ')}.`, { provider, known });
+  }
   const config: Ort.InferenceSession.SessionOptions = {
     executionProviders: providerList(provider, options.deviceId),
     graphOptimizationLevel: 'all',
