@@ -71,6 +71,7 @@ export function missingPackages(lock, installed) {
 /**
  * The environment of everything that is started from here: our Node and tools first on PATH, and nothing that phones home.
  * @param {NodeJS.ProcessEnv} env
+ * @returns {NodeJS.ProcessEnv}
  */
 export function childEnvironment(env) {
   return {

@@ -1,0 +1,95 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { rooms } from './rooms.mjs';
+
+/** One text file of the repository, by its path from the root. */
+export interface SourceFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Files over the line budget, each with the reason why it is one file. */
+const longFiles: Record<string, string> = {};
+
+const handlerBudget = 40;
+const fileBudget = 400;
+const architectureBudget = 800;
+const scriptBudget = 10;
+
+// Spelled in parts, so that this file does not trip over itself.
+const markers = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'HA' + 'CK'].join('|')})\\b`);
+const silencers = new RegExp(['eslint-' + 'disable', '@ts-' + 'ignore', '@ts-' + 'nocheck'].join('|'));
+
+/** Everything the fences look at: code, SQL, manifests. */
+export function readTree(root: string): SourceFile[] {
+  const patterns = ['{libs,apps}/*/{src/**/*,package.json}', '{tools,bench,e2e,prisma,deploy}/**/*', '*.{ts,mjs,json}', '.ci/*'];
+  const skipped = ['dist', 'node_modules', 'generated', 'fixtures'];
+  return globSync(patterns, { cwd: root, exclude: (name) => skipped.includes(name) })
+    .filter((path) => /\.(ts|tsx|mjs|js|css|html|sql|prisma|yml|yaml|sh)$|package\.json$|\.ci\/run$/.test(path))
+    .toSorted()
+    .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
+}
+
+/** What no linter knows about this house. Each violation names the place and says what to do instead. */
+export function fenceViolations(files: readonly SourceFile[]): string[] {
+  return files.flatMap((file) => [...lengthViolations(file), ...wordViolations(file), ...manifestViolations(file)]);
+}
+
+function lengthViolations({ path, text }: SourceFile): string[] {
+  if (!/\.(ts|tsx|mjs)$/.test(path)) return [];
+  const lines = text.trimEnd().split('\n').length;
+  if (path.endsWith('.handler.ts') && lines > handlerBudget) {
+    return [
+      `${path}: ${lines} lines; a handler is an adapter of at most ${handlerBudget}. Move the work into a function that knows no queue, and test it there.`,
+    ];
+  }
+  const budget = path.startsWith('libs/models/src/architectures/') ? architectureBudget : fileBudget;
+  if (lines > budget && longFiles[path] === undefined) {
+    return [
+      `${path}: ${lines} lines, over the budget of ${budget}. Split it where the subject changes, or enter it in longFiles (tools/fences.ts) with the reason.`,
+    ];
+  }
+  return [];
+}
+
+function wordViolations({ path, text }: SourceFile): string[] {
+  return text.split('\n').flatMap((line, index) => {
+    const at = `${path}:${index + 1}`;
+    const marker = markers.exec(line)?.[0];
+    const silencer = silencers.exec(line)?.[0];
+    return [
+      ...(marker ? [`${at}: "${marker}". Finish it now, or open an issue and leave the code whole.`] : []),
+      ...(silencer
+        ? [`${at}: "${silencer}". Repair the cause, or change the rule for everyone in eslint.config.mjs with its reason.`]
+        : []),
+    ];
+  });
+}
+
+interface Manifest {
+  readonly scripts?: Record<string, string>;
+  readonly dependencies?: Record<string, string>;
+  readonly nx?: { readonly tags?: readonly string[] };
+}
+
+function manifestViolations({ path, text }: SourceFile): string[] {
+  if (!path.endsWith('package.json')) return [];
+  const manifest = JSON.parse(text) as Manifest;
+  if (path === 'package.json') {
+    const scripts = Object.keys(manifest.scripts ?? {});
+    if (scripts.length <= scriptBudget) return [];
+    return [`${path}: ${scripts.length} scripts, at most ${scriptBudget}. Give an existing command an argument instead.`];
+  }
+  const [tag, ...others] = (manifest.nx?.tags ?? []).filter((name) => name.startsWith('room:'));
+  const room = tag === undefined || others.length > 0 ? undefined : rooms[tag.slice('room:'.length)];
+  if (!room) return [`${path}: needs exactly one Nx tag "room:NAME" of tools/rooms.mjs, has ${JSON.stringify(manifest.nx?.tags ?? [])}.`];
+
+  return Object.keys(manifest.dependencies ?? {})
+    .filter((name) => !dependencyAllowed(name, room))
+    .map((name) => `${path}: "${name}" has no place in ${tag}. It lives in another room (tools/rooms.mjs): use that room's package.`);
+}
+
+function dependencyAllowed(name: string, room: { imports: string[]; packages: string[] }): boolean {
+  if (name.startsWith('@likeness/')) return room.imports.includes(name.slice('@likeness/'.length));
+  return room.packages.some((allowed) => (allowed.endsWith('/*') ? name.startsWith(allowed.slice(0, -1)) : name === allowed));
+}
