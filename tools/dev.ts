@@ -2,7 +2,7 @@
  * `npm run dev -- [options of npm start]`: builds, serves, and does both again whenever a source changes. A build that fails leaves the
  * last good system running; the demo job runs only where `npm start` is meant to show it.
  */
-import { type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { watch } from 'node:fs';
 import { join } from 'node:path';
 import { exitOf, forwardSignals, root, run, start, wasInterrupted } from './processes.ts';
@@ -14,20 +14,22 @@ const args = ['--no-demo', ...process.argv.slice(2).filter((arg) => arg !== '--n
 let stack: ChildProcess | undefined;
 let stackEnded: Promise<number> = Promise.resolve(0);
 let timer: NodeJS.Timeout | undefined;
-let turn: Promise<void> = Promise.resolve();
+let turn = Promise.resolve();
 
 forwardSignals();
-turn = buildAndServe();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void leave());
+nextTurn();
 for (const folder of watched) {
   watch(join(root, folder), { recursive: true }, (_, file) => {
     if (file === null || /(^|\/)(dist|node_modules|generated)(\/|$)|\.spec\.ts$/.test(file)) return;
     clearTimeout(timer);
-    timer = setTimeout(() => (turn = turn.then(buildAndServe)), settleMs);
+    timer = setTimeout(nextTurn, settleMs);
   });
 }
-// A watcher keeps the process alive; an interrupted one has nothing left to watch for.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void turn.then(() => stackEnded).then((code) => process.exit(code)));
+
+/** Turns follow one another: a change during a build leads to the next build, not to a second one beside it. */
+function nextTurn(): void {
+  turn = turn.then(buildAndServe);
 }
 
 async function buildAndServe(): Promise<void> {
@@ -47,4 +49,10 @@ async function buildAndServe(): Promise<void> {
   if (wasInterrupted()) return;
   stack = start('node', ['tools/start.ts', ...args]);
   stackEnded = exitOf(stack);
+}
+
+/** The watchers would keep this process alive; it ends when the system it served has ended. */
+async function leave(): Promise<void> {
+  await turn;
+  process.exit(await stackEnded);
 }
