@@ -1,5 +1,14 @@
+export { Graph, type Attribute, type Constant, type Node } from './graph.ts';
+export { Scope } from './scope.ts';
+export type { DType, Shape, Tensor } from './tensor.ts';
+export * as op from './ops/index.ts';
+export { exportGraph, type ExportedGraph, type ExportOptions, type Port } from './onnx/export.ts';
+export { print } from './print.ts';
+export { countMacs } from './macs.ts';
 export { WeightError, type WeightErrorCode } from './weights/errors.ts';
 export { Checkpoint, type StoredTensor } from './weights/checkpoint.ts';
 export type { StoredType } from './weights/dtypes.ts';
+export { hashWeights, type HashOptions } from './weights/hash.ts';
 export { openCheckpoint } from './weights/open-checkpoint.ts';
 export type { Place, WeightSource } from './weights/source.ts';
+export { merged, renamed, withoutPrefix } from './weights/views.ts';

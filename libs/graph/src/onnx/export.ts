@@ -1,0 +1,107 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { closeSync, existsSync, mkdirSync, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { dirname, join, parse, relative, sep } from 'node:path';
+import type { Constant, Graph } from '../graph.ts';
+import type { Shape } from '../tensor.ts';
+import { elementCount } from '../weights/dtypes.ts';
+import { serialize, type ExternalData } from './serialize.ts';
+
+export interface Port extends Shape {
+  readonly name: string;
+}
+
+/** A graph as ONNX Runtime takes it. */
+export interface ExportedGraph {
+  /** Serialised ModelProto. */
+  readonly bytes: Uint8Array;
+  /** Folder in which the graph's external data is named, when it has any. */
+  readonly externalFolder: string | undefined;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+}
+
+export interface ExportOptions {
+  /**
+   * Folder for weights that are not included in the ONNX bytes. Weights a checkpoint holds as aligned float32 stay in the
+   * checkpoint; converted ones are written here once, under a name that follows from what they are made of. Without a folder all
+   * weights go into the bytes, which must stay below 2 GiB.
+   */
+  readonly weightsFolder?: string | undefined;
+}
+
+/** Below this a graph carries its weights itself: loading is not worth a second file. */
+const worthAFile = 64 << 20;
+/** Below this a single constant is always included. */
+const smallConstant = 4096;
+const alignment = 64;
+
+export function exportGraph(graph: Graph, { weightsFolder }: ExportOptions = {}): ExportedGraph {
+  const ports = { inputs: graph.inputs.map(port), outputs: graph.outputs.map(port) };
+  const large = graph.constantsOf(graph.liveNodes()).filter((c) => c.dtype === 'float32' && byteLength(c) >= smallConstant);
+  const total = large.reduce((n, c) => n + byteLength(c), 0);
+  if (weightsFolder === undefined || total < worthAFile) return { bytes: serialize(graph, () => undefined), externalFolder: undefined, ...ports };
+
+  mkdirSync(weightsFolder, { recursive: true });
+  const folder = realpathSync(weightsFolder);
+  const places = new Map<string, { file: string; offset: number; length: number }>();
+  const converted: Constant[] = [];
+  for (const constant of large) {
+    const place = constant.place;
+    if (place && parse(place.file).root === parse(folder).root) places.set(constant.name, { ...place, length: place.byteLength });
+    else converted.push(constant);
+  }
+  if (converted.length > 0) {
+    const written = writeWeights(graph, folder, converted);
+    for (const [name, offset] of written.offsets) places.set(name, { file: written.file, offset, length: byteLength(graph.constants.get(name)!) });
+  }
+
+  const externalFolder = commonFolder([...places.values()].map(({ file }) => file));
+  const external = ({ name }: Constant): ExternalData | undefined => {
+    const place = places.get(name);
+    return place && { location: relative(externalFolder, place.file).split(sep).join('/'), offset: place.offset, length: place.length };
+  };
+  return { bytes: serialize(graph, external), externalFolder, ...ports };
+}
+
+/** Writes constants one after another, aligned. A file of the same recipe that is there already is used as it is. */
+function writeWeights(graph: Graph, folder: string, constants: readonly Constant[]): { file: string; offsets: Map<string, number> } {
+  const digest = createHash('sha256');
+  for (const fingerprint of graph.sources) digest.update(`${fingerprint}\n`);
+  const offsets = new Map<string, number>();
+  let end = 0;
+  for (const constant of constants) {
+    digest.update(`${constant.recipe} [${constant.dims.join(', ')}]\n`);
+    offsets.set(constant.name, end);
+    end = Math.ceil((end + byteLength(constant)) / alignment) * alignment;
+  }
+  const file = join(folder, `${graph.name}-${digest.digest('hex').slice(0, 32)}.weights`);
+  if (existsSync(file) && statSync(file).size === end) return { file, offsets };
+
+  const partial = `${file}.${randomUUID()}.partial`;
+  const descriptor = openSync(partial, 'wx');
+  try {
+    for (const constant of constants) {
+      const bytes = constant.bytes();
+      const offset = offsets.get(constant.name)!;
+      for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done, Math.min(bytes.length - done, 1 << 30), offset + done);
+    }
+    const last = constants.at(-1)!;
+    const written = offsets.get(last.name)! + byteLength(last);
+    if (written < end) writeSync(descriptor, new Uint8Array(end - written), 0, end - written, written);
+    closeSync(descriptor);
+    renameSync(partial, file); // another process may have done the same: both files are equal
+  } catch (error) {
+    rmSync(partial, { force: true });
+    throw error;
+  }
+  return { file, offsets };
+}
+
+function commonFolder(files: readonly string[]): string {
+  let folder = dirname(files[0]!);
+  while (files.some((file) => relative(folder, file).startsWith('..'))) folder = dirname(folder);
+  return folder;
+}
+
+const byteLength = ({ dims }: Shape): number => elementCount(dims) * 4;
+const port = ({ name, dtype, dims }: Port): Port => ({ name, dtype, dims });

@@ -1,0 +1,33 @@
+import { axisOf, type Tensor } from '../tensor.ts';
+import { windowed } from './products.ts';
+
+/** Index of the largest element, the first of equals; the axis is dropped. */
+export function argMax(x: Tensor, axis: number): Tensor {
+  const at = axisOf(axis, x.dims.length);
+  return x.graph.node('ArgMax', [x], { dtype: 'int64', dims: x.dims.toSpliced(at, 1) }, { axis: at, keepdims: 0, select_last_index: 0 });
+}
+
+/** Running sum along an axis, each element included. */
+export const cumulativeSum = (x: Tensor, axis: number): Tensor =>
+  x.graph.node('CumSum', [x, x.graph.ints([axisOf(axis, x.dims.length)], [])], x);
+
+/** Sum along an axis, which stays with size 1. */
+export function sum(x: Tensor, axis: number): Tensor {
+  const at = axisOf(axis, x.dims.length);
+  return x.graph.node('ReduceSum', [x, x.graph.ints([at])], { dtype: x.dtype, dims: x.dims.with(at, 1) }, { keepdims: 1 });
+}
+
+/** [B, C, H, W] → [B, C, 1, 1] */
+export const globalAveragePool = (x: Tensor): Tensor =>
+  x.graph.node('GlobalAveragePool', [x], { dtype: x.dtype, dims: [x.dims[0]!, x.dims[1]!, 1, 1] });
+
+export function maxPool2d(x: Tensor, kernel: number, { stride = kernel, padding = 0 } = {}): Tensor {
+  const [b, c, h, w] = x.dims as [number, number, number, number];
+  const size = (d: number) => windowed(d, kernel, stride, padding);
+  return x.graph.node(
+    'MaxPool',
+    [x],
+    { dtype: x.dtype, dims: [b, c, size(h), size(w)] },
+    { kernel_shape: [kernel, kernel], strides: [stride, stride], pads: [padding, padding, padding, padding] },
+  );
+}

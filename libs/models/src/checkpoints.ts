@@ -1,0 +1,246 @@
+/**
+ * What a model folder says about itself: config.json of diffusers and transformers with the libraries' own defaults for absent
+ * fields (diffusers v0.23.0, transformers v4.31), and dimensions read from the tensors of files that have no configuration.
+ */
+import { WeightError, type WeightSource } from '@likeness/graph';
+import { z } from 'zod';
+import type { AutoencoderConfig } from './architectures/autoencoder-kl.ts';
+import type { BiSeNetConfig } from './architectures/bisenet.ts';
+import type { ClipTextConfig } from './architectures/clip-text.ts';
+import type { ClipVisionConfig } from './architectures/clip-vision.ts';
+import type { FacialEncoderConfig } from './architectures/facial-encoder.ts';
+import type { IdentityProjectionConfig } from './architectures/identity-projection.ts';
+import type { IResNetConfig } from './architectures/iresnet.ts';
+import type { AdapterConfig, UNetConfig } from './architectures/unet.ts';
+import { ModelError } from './errors.ts';
+
+const count = z.int().positive();
+const absent = z.null().optional();
+
+const clipEncoder = {
+  hidden_act: z.enum(['quick_gelu', 'gelu']).default('quick_gelu'),
+  layer_norm_eps: z.number().positive().default(1e-5),
+};
+
+const clipTextFile = z.object({
+  ...clipEncoder,
+  architectures: z.array(z.string()).default([]),
+  vocab_size: count.default(49408),
+  hidden_size: count.default(512),
+  intermediate_size: count.default(2048),
+  num_hidden_layers: count.default(12),
+  num_attention_heads: count.default(8),
+  max_position_embeddings: count.default(77),
+  projection_dim: count.default(512),
+  eos_token_id: z.int().default(2),
+});
+
+const clipVisionFile = z.object({
+  ...clipEncoder,
+  hidden_size: count.default(768),
+  intermediate_size: count.default(3072),
+  num_hidden_layers: count.default(12),
+  num_attention_heads: count.default(12),
+  image_size: count.default(224),
+  patch_size: count.default(32),
+  num_channels: count.default(3),
+  projection_dim: count.default(512),
+});
+
+const autoencoderFile = z.object({
+  act_fn: z.literal('silu').default('silu'),
+  in_channels: count.default(3),
+  out_channels: count.default(3),
+  latent_channels: count.default(4),
+  block_out_channels: z.array(count).min(1).default([64]),
+  down_block_types: z.array(z.literal('DownEncoderBlock2D')).min(1).default(['DownEncoderBlock2D']),
+  up_block_types: z.array(z.literal('UpDecoderBlock2D')).min(1).default(['UpDecoderBlock2D']),
+  layers_per_block: count.default(1),
+  norm_num_groups: count.default(32),
+  scaling_factor: z.number().positive().default(0.18215),
+  mid_block_add_attention: z.literal(true).default(true),
+  use_quant_conv: z.literal(true).default(true),
+  use_post_quant_conv: z.literal(true).default(true),
+});
+
+/** One number for all levels, or one per level. */
+const perLevel = z.union([count, z.array(count)]);
+
+const unetFile = z.object({
+  act_fn: z.literal('silu').default('silu'),
+  in_channels: count.default(4),
+  out_channels: count.default(4),
+  sample_size: z.union([count, z.null()]).default(null),
+  block_out_channels: z.array(count).min(1).default([320, 640, 1280, 1280]),
+  layers_per_block: count.default(2),
+  down_block_types: z
+    .array(z.enum(['CrossAttnDownBlock2D', 'DownBlock2D']))
+    .default(['CrossAttnDownBlock2D', 'CrossAttnDownBlock2D', 'CrossAttnDownBlock2D', 'DownBlock2D']),
+  mid_block_type: z.literal('UNetMidBlock2DCrossAttn').default('UNetMidBlock2DCrossAttn'),
+  up_block_types: z
+    .array(z.enum(['CrossAttnUpBlock2D', 'UpBlock2D']))
+    .default(['UpBlock2D', 'CrossAttnUpBlock2D', 'CrossAttnUpBlock2D', 'CrossAttnUpBlock2D']),
+  attention_head_dim: perLevel.default(8),
+  num_attention_heads: z.union([perLevel, z.null()]).default(null),
+  transformer_layers_per_block: perLevel.default(1),
+  cross_attention_dim: count.default(1280),
+  use_linear_projection: z.boolean().default(false),
+  norm_num_groups: count.default(32),
+  norm_eps: z.number().positive().default(1e-5),
+  flip_sin_to_cos: z.boolean().default(true),
+  freq_shift: z.number().default(0),
+  addition_embed_type: z.union([z.literal('text_time'), z.null()]).default(null),
+  addition_time_embed_dim: z.union([count, z.null()]).default(null),
+  projection_class_embeddings_input_dim: z.union([count, z.null()]).default(null),
+  // Settings of other models: with another value the network would be another one.
+  center_input_sample: z.literal(false).default(false),
+  downsample_padding: z.literal(1).default(1),
+  mid_block_scale_factor: z.literal(1).default(1),
+  only_cross_attention: z.literal(false).default(false),
+  dual_cross_attention: z.literal(false).default(false),
+  resnet_time_scale_shift: z.literal('default').default('default'),
+  resnet_skip_time_act: z.literal(false).default(false),
+  resnet_out_scale_factor: z.literal(1).default(1),
+  time_embedding_type: z.literal('positional').default('positional'),
+  conv_in_kernel: z.literal(3).default(3),
+  conv_out_kernel: z.literal(3).default(3),
+  class_embed_type: absent,
+  num_class_embeds: absent,
+  encoder_hid_dim: absent,
+  encoder_hid_dim_type: absent,
+  time_cond_proj_dim: absent,
+  time_embedding_dim: absent,
+  time_embedding_act_fn: absent,
+  timestep_post_act: absent,
+  cross_attention_norm: absent,
+});
+
+const facialEncoderFile = z.object({
+  embedding_dim: count.default(1280),
+  output_dim: count.default(768),
+  embed_dim: count.default(768),
+  dim: count.default(1024),
+  depth: count.default(8),
+  dim_head: count.default(64),
+  heads: count.default(16),
+  ff_mult: count.default(4),
+});
+
+const identityProjectionFile = z.object({
+  cross_attention_dim: count.default(768),
+  id_embeddings_dim: count.default(512),
+  clip_embeddings_dim: count.default(1280),
+  num_tokens: count.default(4),
+  depth: count.default(4),
+  dim_head: count.default(64),
+  ff_mult: count.default(4),
+  shortcut: z.boolean().default(false),
+  scale: z.number().default(1),
+});
+
+const iresnetFile = z.object({
+  layers: z.tuple([count, count, count, count]),
+  num_features: count.default(512),
+});
+
+function parse<S extends z.ZodType>(what: string, schema: S, json: unknown): z.output<S> {
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues as [z.core.$ZodIssue];
+  const found = issue.path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], json);
+  throw new ModelError('model_config_invalid', `${what} configuration: "${issue.path.join('.')}" is ${JSON.stringify(found)}: ${issue.message}.`);
+}
+
+export const clipTextConfig = (json: unknown): ClipTextConfig => parse('CLIP text', clipTextFile, json);
+export const clipVisionConfig = (json: unknown): ClipVisionConfig => parse('CLIP vision', clipVisionFile, json);
+export const bisenetConfig = (json: unknown): BiSeNetConfig => parse('BiSeNet', z.object({ n_classes: count.default(19) }), json);
+export const iresnetConfig = (json: unknown): IResNetConfig => parse('IResNet', iresnetFile, json);
+export const facialEncoderConfig = (json: unknown): FacialEncoderConfig => parse('FacialEncoder', facialEncoderFile, json);
+export const identityProjectionConfig = (json: unknown): IdentityProjectionConfig => parse('identity projection', identityProjectionFile, json);
+
+/** With the factor between the autoencoder's own latents and those of the UNet. */
+export const autoencoderConfig = (json: unknown): AutoencoderConfig & { readonly scaling_factor: number } => parse('AutoencoderKL', autoencoderFile, json);
+
+/** With the latent size the model was trained at, where the file says it. */
+export function unetConfig(json: unknown): UNetConfig & { readonly sample_size: number | null } {
+  const file = parse('UNet', unetFile, json);
+  const levels = file.block_out_channels.length;
+  const spread = (field: 'attention_head_dim' | 'transformer_layers_per_block'): number[] => {
+    const value = file[field];
+    return typeof value === 'number' ? Array<number>(levels).fill(value) : value;
+  };
+  if (file.num_attention_heads !== null) {
+    throw new ModelError('model_config_unsupported', 'UNet configuration: "num_attention_heads" is set; the reference refuses it and reads the number of heads from attention_head_dim.');
+  }
+  const config = { ...file, attention_head_dim: spread('attention_head_dim'), transformer_layers_per_block: spread('transformer_layers_per_block') };
+  for (const field of ['down_block_types', 'up_block_types', 'attention_head_dim', 'transformer_layers_per_block'] as const) {
+    if (config[field].length !== levels) {
+      throw new ModelError('model_config_invalid', `UNet configuration: "${field}" has ${config[field].length} entries for ${levels} levels.`);
+    }
+  }
+  if (config.addition_embed_type === 'text_time' && config.addition_time_embed_dim === null) {
+    throw new ModelError('model_config_invalid', 'UNet configuration: "text_time" needs "addition_time_embed_dim".');
+  }
+  return config;
+}
+
+/** The width of every head is fixed in the reference; the rest of both configurations follows from the tensors. */
+const resamplerHeadWidth = 64;
+
+/** `source` holds the keys of the FacialEncoder without prefix. */
+export function facialEncoderConfigOf(source: WeightSource): FacialEncoderConfig {
+  const [dim, embedding] = shapeOf(source, 'visual_projection.proj_in.weight', 2) as [number, number];
+  const [output] = shapeOf(source, 'visual_projection.proj_out.weight', 2) as [number];
+  const [inner] = shapeOf(source, 'visual_projection.layers.0.0.to_q.weight', 2) as [number];
+  const [hidden] = shapeOf(source, 'visual_projection.layers.0.1.1.weight', 2) as [number];
+  const [width] = shapeOf(source, 'fuse_module.layer_norm.weight', 1) as [number];
+  return {
+    embedding_dim: embedding,
+    dim,
+    output_dim: output,
+    embed_dim: width,
+    depth: layersOf(source, 'visual_projection.layers'),
+    heads: inner / resamplerHeadWidth,
+    dim_head: resamplerHeadWidth,
+    ff_mult: hidden / dim,
+  };
+}
+
+/** `source` holds the keys of the projection without prefix. `shortcut` is not in the file: SDXL has it, SD1.5 has not. */
+export function identityProjectionConfigOf(source: WeightSource, { shortcut, scale = 1 }: { shortcut: boolean; scale?: number }): IdentityProjectionConfig {
+  const [width, clip] = shapeOf(source, 'perceiver_resampler.proj_in.weight', 2) as [number, number];
+  const [, face] = shapeOf(source, 'proj.0.weight', 2) as [number, number];
+  const [tokens] = shapeOf(source, 'proj.2.weight', 2) as [number];
+  const [hidden] = shapeOf(source, 'perceiver_resampler.layers.0.1.1.weight', 2) as [number];
+  return {
+    cross_attention_dim: width,
+    id_embeddings_dim: face,
+    clip_embeddings_dim: clip,
+    num_tokens: tokens / width,
+    depth: layersOf(source, 'perceiver_resampler.layers'),
+    dim_head: resamplerHeadWidth,
+    ff_mult: hidden / width,
+    shortcut,
+    scale,
+  };
+}
+
+/** `source` holds `{i}.…` keys. The number of image tokens is the identity projection's. */
+export function adapterConfigOf(source: WeightSource, tokens: number, lora_scale = 1): AdapterConfig {
+  const rank = source.has('0.to_q_lora.down.weight') ? shapeOf(source, '0.to_q_lora.down.weight', 2)[0]! : 0;
+  return { rank, tokens, lora_scale };
+}
+
+function shapeOf(source: WeightSource, key: string, rank: number): readonly number[] {
+  const shape = source.shape(key);
+  if (shape?.length !== rank) {
+    throw new WeightError(shape ? 'weight_shape' : 'weight_missing', `${source.name}: "${key}" of ${rank} dimensions is needed, found ${shape ? `[${shape.join(', ')}]` : 'none'}.`);
+  }
+  return shape;
+}
+
+/** How many numbered layers lie below a prefix. */
+function layersOf(source: WeightSource, prefix: string): number {
+  const numbers = (source.keys ?? []).flatMap((key) => (key.startsWith(`${prefix}.`) ? Number.parseInt(key.slice(prefix.length + 1), 10) : []));
+  return Math.max(-1, ...numbers) + 1;
+}

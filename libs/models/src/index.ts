@@ -1,0 +1,14 @@
+export { exportGraph, openCheckpoint, renamed, withoutPrefix, merged, type ExportedGraph, type WeightSource } from '@likeness/graph';
+export * from './catalog.ts';
+export * from './checkpoints.ts';
+export * from './compile.ts';
+export * from './errors.ts';
+export { latentFactor, type AutoencoderConfig } from './architectures/autoencoder-kl.ts';
+export type { BiSeNetConfig } from './architectures/bisenet.ts';
+export type { ClipTextConfig } from './architectures/clip-text.ts';
+export type { ClipVisionConfig } from './architectures/clip-vision.ts';
+export type { FacialEncoderConfig } from './architectures/facial-encoder.ts';
+export type { IdentityProjectionConfig } from './architectures/identity-projection.ts';
+export type { IResNetConfig } from './architectures/iresnet.ts';
+export { attentionPaths, type AdapterConfig, type UNetConfig } from './architectures/unet.ts';
+export * from './pack-networks.ts';
