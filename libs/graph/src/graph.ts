@@ -71,7 +71,13 @@ export class Graph {
   }
 
   /** Appends a node with one output. */
-  node(op: string, inputs: readonly (Tensor | undefined)[], output: Shape, attributes: Readonly<Record<string, Attribute>> = {}, domain = ''): Tensor {
+  node(
+    op: string,
+    inputs: readonly (Tensor | undefined)[],
+    output: Shape,
+    attributes: Readonly<Record<string, Attribute>> = {},
+    domain = '',
+  ): Tensor {
     const name = this.#claim(`${op.toLowerCase()}_${this.nodes.length}`);
     const tensor = this.#tensor(name, output);
     this.nodes.push({ op, domain, inputs, outputs: [tensor], attributes });

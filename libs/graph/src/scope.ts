@@ -96,8 +96,14 @@ export class Scope {
       (key) => key.startsWith(prefix) && !this.#read.has(key) && !ignored.some((pattern) => pattern.test(key.slice(prefix.length))),
     );
     if (unread.length === 0) return;
-    const shown = unread.slice(0, 8).map((key) => `"${key}"`).join(', ');
-    throw new WeightError('weight_unused', `${this.source.name}: ${unread.length} tensors have no place in the graph: ${shown}${unread.length > 8 ? ', …' : ''}.`);
+    const shown = unread
+      .slice(0, 8)
+      .map((key) => `"${key}"`)
+      .join(', ');
+    throw new WeightError(
+      'weight_unused',
+      `${this.source.name}: ${unread.length} tensors have no place in the graph: ${shown}${unread.length > 8 ? ', …' : ''}.`,
+    );
   }
 }
 

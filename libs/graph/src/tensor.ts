@@ -31,6 +31,7 @@ export function broadcast(a: readonly number[], b: readonly number[]): number[] 
 /** `axis` counted from the front; negative ones count from the back. */
 export function axisOf(axis: number, rank: number): number {
   const front = axis < 0 ? axis + rank : axis;
-  if (!Number.isInteger(axis) || front < 0 || front >= rank) throw new RangeError(`Axis ${axis} of a tensor of ${rank} dimensions does not exist.`);
+  if (!Number.isInteger(axis) || front < 0 || front >= rank)
+    throw new RangeError(`Axis ${axis} of a tensor of ${rank} dimensions does not exist.`);
   return front;
 }

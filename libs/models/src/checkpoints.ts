@@ -148,7 +148,10 @@ function parse<S extends z.ZodType>(what: string, schema: S, json: unknown): z.o
   if (result.success) return result.data;
   const [issue] = result.error.issues as [z.core.$ZodIssue];
   const found = issue.path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], json);
-  throw new ModelError('model_config_invalid', `${what} configuration: "${issue.path.join('.')}" is ${JSON.stringify(found)}: ${issue.message}.`);
+  throw new ModelError(
+    'model_config_invalid',
+    `${what} configuration: "${issue.path.join('.')}" is ${JSON.stringify(found)}: ${issue.message}.`,
+  );
 }
 
 export const clipTextConfig = (json: unknown): ClipTextConfig => parse('CLIP text', clipTextFile, json);
@@ -156,10 +159,12 @@ export const clipVisionConfig = (json: unknown): ClipVisionConfig => parse('CLIP
 export const bisenetConfig = (json: unknown): BiSeNetConfig => parse('BiSeNet', z.object({ n_classes: count.default(19) }), json);
 export const iresnetConfig = (json: unknown): IResNetConfig => parse('IResNet', iresnetFile, json);
 export const facialEncoderConfig = (json: unknown): FacialEncoderConfig => parse('FacialEncoder', facialEncoderFile, json);
-export const identityProjectionConfig = (json: unknown): IdentityProjectionConfig => parse('identity projection', identityProjectionFile, json);
+export const identityProjectionConfig = (json: unknown): IdentityProjectionConfig =>
+  parse('identity projection', identityProjectionFile, json);
 
 /** With the factor between the autoencoder's own latents and those of the UNet. */
-export const autoencoderConfig = (json: unknown): AutoencoderConfig & { readonly scaling_factor: number } => parse('AutoencoderKL', autoencoderFile, json);
+export const autoencoderConfig = (json: unknown): AutoencoderConfig & { readonly scaling_factor: number } =>
+  parse('AutoencoderKL', autoencoderFile, json);
 
 /** With the latent size the model was trained at, where the file says it. */
 export function unetConfig(json: unknown): UNetConfig & { readonly sample_size: number | null } {
@@ -170,12 +175,22 @@ export function unetConfig(json: unknown): UNetConfig & { readonly sample_size: 
     return typeof value === 'number' ? Array<number>(levels).fill(value) : value;
   };
   if (file.num_attention_heads !== null) {
-    throw new ModelError('model_config_unsupported', 'UNet configuration: "num_attention_heads" is set; the reference refuses it and reads the number of heads from attention_head_dim.');
+    throw new ModelError(
+      'model_config_unsupported',
+      'UNet configuration: "num_attention_heads" is set; the reference refuses it and reads the number of heads from attention_head_dim.',
+    );
   }
-  const config = { ...file, attention_head_dim: spread('attention_head_dim'), transformer_layers_per_block: spread('transformer_layers_per_block') };
+  const config = {
+    ...file,
+    attention_head_dim: spread('attention_head_dim'),
+    transformer_layers_per_block: spread('transformer_layers_per_block'),
+  };
   for (const field of ['down_block_types', 'up_block_types', 'attention_head_dim', 'transformer_layers_per_block'] as const) {
     if (config[field].length !== levels) {
-      throw new ModelError('model_config_invalid', `UNet configuration: "${field}" has ${config[field].length} entries for ${levels} levels.`);
+      throw new ModelError(
+        'model_config_invalid',
+        `UNet configuration: "${field}" has ${config[field].length} entries for ${levels} levels.`,
+      );
     }
   }
   if (config.addition_embed_type === 'text_time' && config.addition_time_embed_dim === null) {
@@ -207,7 +222,10 @@ export function facialEncoderConfigOf(source: WeightSource): FacialEncoderConfig
 }
 
 /** `source` holds the keys of the projection without prefix. `shortcut` is not in the file: SDXL has it, SD1.5 has not. */
-export function identityProjectionConfigOf(source: WeightSource, { shortcut, scale = 1 }: { shortcut: boolean; scale?: number }): IdentityProjectionConfig {
+export function identityProjectionConfigOf(
+  source: WeightSource,
+  { shortcut, scale = 1 }: { shortcut: boolean; scale?: number },
+): IdentityProjectionConfig {
   const [width, clip] = shapeOf(source, 'perceiver_resampler.proj_in.weight', 2) as [number, number];
   const [, face] = shapeOf(source, 'proj.0.weight', 2) as [number, number];
   const [tokens] = shapeOf(source, 'proj.2.weight', 2) as [number];
@@ -234,13 +252,18 @@ export function adapterConfigOf(source: WeightSource, tokens: number, lora_scale
 function shapeOf(source: WeightSource, key: string, rank: number): readonly number[] {
   const shape = source.shape(key);
   if (shape?.length !== rank) {
-    throw new WeightError(shape ? 'weight_shape' : 'weight_missing', `${source.name}: "${key}" of ${rank} dimensions is needed, found ${shape ? `[${shape.join(', ')}]` : 'none'}.`);
+    throw new WeightError(
+      shape ? 'weight_shape' : 'weight_missing',
+      `${source.name}: "${key}" of ${rank} dimensions is needed, found ${shape ? `[${shape.join(', ')}]` : 'none'}.`,
+    );
   }
   return shape;
 }
 
 /** How many numbered layers lie below a prefix. */
 function layersOf(source: WeightSource, prefix: string): number {
-  const numbers = (source.keys ?? []).flatMap((key) => (key.startsWith(`${prefix}.`) ? Number.parseInt(key.slice(prefix.length + 1), 10) : []));
+  const numbers = (source.keys ?? []).flatMap((key) =>
+    key.startsWith(`${prefix}.`) ? Number.parseInt(key.slice(prefix.length + 1), 10) : [],
+  );
   return Math.max(-1, ...numbers) + 1;
 }

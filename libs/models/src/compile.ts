@@ -3,7 +3,15 @@
  * `exportGraph` of @likeness/graph turns a graph into ONNX.
  */
 import { Graph, op, Scope, type Tensor, type WeightSource } from '@likeness/graph';
-import { autoencoderWeights, decode, decoderIgnored, encode, encoderIgnored, latentFactor, type AutoencoderConfig } from './architectures/autoencoder-kl.ts';
+import {
+  autoencoderWeights,
+  decode,
+  decoderIgnored,
+  encode,
+  encoderIgnored,
+  latentFactor,
+  type AutoencoderConfig,
+} from './architectures/autoencoder-kl.ts';
 import { bisenet, bisenetIgnored, type BiSeNetConfig } from './architectures/bisenet.ts';
 import { clipText, clipTextIgnored, type ClipTextConfig } from './architectures/clip-text.ts';
 import { clipVision, clipVisionIgnored, type ClipVisionConfig } from './architectures/clip-vision.ts';
@@ -23,7 +31,11 @@ function finish(graph: Graph, computed: Readonly<Record<string, Tensor>>, output
 }
 
 /** input_ids int64 [B, n] → last_hidden_state, penultimate [B, n, C], pooled [B, C] or text_embeds [B, P]. */
-export function clipTextGraph(weights: WeightSource, config: ClipTextConfig, { batch = 1, tokens = 77, outputs }: { batch?: number; tokens?: number; outputs?: readonly string[] } = {}): Graph {
+export function clipTextGraph(
+  weights: WeightSource,
+  config: ClipTextConfig,
+  { batch = 1, tokens = 77, outputs }: { batch?: number; tokens?: number; outputs?: readonly string[] } = {},
+): Graph {
   const graph = new Graph('clip-text');
   const s = Scope.root(graph, weights);
   const computed = clipText(s, graph.input('input_ids', 'int64', [batch, tokens]), config);
@@ -32,7 +44,11 @@ export function clipTextGraph(weights: WeightSource, config: ClipTextConfig, { b
 }
 
 /** pixel_values [B, 3, S, S] → penultimate [B, T, C], image_embeds [B, P]. */
-export function clipVisionGraph(weights: WeightSource, config: ClipVisionConfig, { batch = 1, outputs }: { batch?: number; outputs?: readonly string[] } = {}): Graph {
+export function clipVisionGraph(
+  weights: WeightSource,
+  config: ClipVisionConfig,
+  { batch = 1, outputs }: { batch?: number; outputs?: readonly string[] } = {},
+): Graph {
   const graph = new Graph('clip-vision');
   const s = Scope.root(graph, weights);
   const size = config.image_size;
@@ -42,7 +58,11 @@ export function clipVisionGraph(weights: WeightSource, config: ClipVisionConfig,
 }
 
 /** latents [B, z, h, w] → sample [B, 3, h·f, w·f]. `height` and `width` are those of the latents. */
-export function vaeDecoderGraph(weights: WeightSource, config: AutoencoderConfig, { batch = 1, height, width }: { batch?: number; height: number; width: number }): Graph {
+export function vaeDecoderGraph(
+  weights: WeightSource,
+  config: AutoencoderConfig,
+  { batch = 1, height, width }: { batch?: number; height: number; width: number },
+): Graph {
   const graph = new Graph('vae-decoder');
   const s = Scope.root(graph, autoencoderWeights(weights));
   const sample = decode(s, graph.input('latents', 'float32', [batch, config.latent_channels, height, width]), config);
@@ -51,7 +71,11 @@ export function vaeDecoderGraph(weights: WeightSource, config: AutoencoderConfig
 }
 
 /** pixels [B, 3, H, W] → mean, logvar [B, z, H/f, W/f]. */
-export function vaeEncoderGraph(weights: WeightSource, config: AutoencoderConfig, { batch = 1, height, width }: { batch?: number; height: number; width: number }): Graph {
+export function vaeEncoderGraph(
+  weights: WeightSource,
+  config: AutoencoderConfig,
+  { batch = 1, height, width }: { batch?: number; height: number; width: number },
+): Graph {
   const factor = latentFactor(config);
   if (height % factor !== 0 || width % factor !== 0) throw new RangeError(`A picture of ${width} × ${height} is no multiple of ${factor}.`);
   const graph = new Graph('vae-encoder');
@@ -78,7 +102,11 @@ export interface UNetGraphOptions {
  * sample [B, 4, h, w], timestep float32 [B], encoder_hidden_states [B, tokens, C], with an adapter ip_scale [1], for SDXL
  * text_embeds [B, P] and time_ids [B, 6] → sample_out [B, 4, h, w].
  */
-export function unetGraph(weights: WeightSource, config: UNetConfig, { batch = 1, height, width, tokens, adapter, intermediates = false }: UNetGraphOptions): Graph {
+export function unetGraph(
+  weights: WeightSource,
+  config: UNetConfig,
+  { batch = 1, height, width, tokens, adapter, intermediates = false }: UNetGraphOptions,
+): Graph {
   const graph = new Graph('unet');
   const s = Scope.root(graph, weights);
   const inputs = {
@@ -87,7 +115,11 @@ export function unetGraph(weights: WeightSource, config: UNetConfig, { batch = 1
     encoderHiddenStates: graph.input('encoder_hidden_states', 'float32', [batch, tokens, config.cross_attention_dim]),
     ...additionInputs(graph, config, batch),
   };
-  const added = adapter && { scope: Scope.root(graph, adapter.weights), config: adapter.config, scale: graph.input('ip_scale', 'float32', [1]) };
+  const added = adapter && {
+    scope: Scope.root(graph, adapter.weights),
+    config: adapter.config,
+    scale: graph.input('ip_scale', 'float32', [1]),
+  };
   const { sample, intermediates: states } = unet(s, inputs, config, added);
   s.assertAllRead();
   added?.scope.assertAllRead();
@@ -104,7 +136,11 @@ function additionInputs(graph: Graph, config: UNetConfig, batch: number): { text
 }
 
 /** region_features [N, T, D] → region_tokens [N, 1, C]. Weights: keys of the FacialEncoder. */
-export function visualProjectionGraph(weights: WeightSource, config: FacialEncoderConfig, { regions, patches }: { regions: number; patches: number }): Graph {
+export function visualProjectionGraph(
+  weights: WeightSource,
+  config: FacialEncoderConfig,
+  { regions, patches }: { regions: number; patches: number },
+): Graph {
   const graph = new Graph('visual-projection');
   const s = Scope.root(graph, weights, 'visual_projection');
   const tokens = visualProjection(s, graph.input('region_features', 'float32', [regions, patches, config.embedding_dim]), config);
@@ -118,7 +154,14 @@ export function fuseGraph(weights: WeightSource, config: FacialEncoderConfig, { 
   const s = Scope.root(graph, weights, 'fuse_module');
   const text = graph.input('prompt_embeds', 'float32', [batch, tokens, config.embed_dim]);
   const regionTokens = graph.input('region_tokens', 'float32', [batch, regions, 1, config.output_dim]);
-  const fused = fuse(s, text, regionTokens, graph.input('class_tokens_mask', 'bool', [batch, tokens]), graph.input('valid_id_mask', 'bool', [batch, regions]), config);
+  const fused = fuse(
+    s,
+    text,
+    regionTokens,
+    graph.input('class_tokens_mask', 'bool', [batch, tokens]),
+    graph.input('valid_id_mask', 'bool', [batch, regions]),
+    config,
+  );
   s.assertAllRead();
   return finish(graph, { fused_embeds: fused });
 }
@@ -143,7 +186,11 @@ export function facialEncoderGraph(
 }
 
 /** id_embeds [B, 512], clip_embeds [B, T, D] → tokens [B, n, C]. */
-export function identityProjectionGraph(weights: WeightSource, config: IdentityProjectionConfig, { batch = 1, patches }: { batch?: number; patches: number }): Graph {
+export function identityProjectionGraph(
+  weights: WeightSource,
+  config: IdentityProjectionConfig,
+  { batch = 1, patches }: { batch?: number; patches: number },
+): Graph {
   const graph = new Graph('identity-projection');
   const s = Scope.root(graph, weights);
   const face = graph.input('id_embeds', 'float32', [batch, config.id_embeddings_dim]);

@@ -18,7 +18,8 @@ export async function compareOutputs(c: ParityCase, outputs: Readonly<Record<str
     if (!tolerance) throw new Error(`${c.name} states no tolerance for "${name}".`);
     const actual = resolve(outputs, name, reference, c.config);
     if (actual === undefined) {
-      if (!name.startsWith('intermediate.')) verdicts.push({ output: name, error: Infinity, allowed: bound(tolerance), reason: 'was not computed' });
+      if (!name.startsWith('intermediate.'))
+        verdicts.push({ output: name, error: Infinity, allowed: bound(tolerance), reason: 'was not computed' });
       continue;
     }
     verdicts.push({ output: name, ...judge(await c.read(reference), actual, tolerance) });
@@ -27,7 +28,12 @@ export async function compareOutputs(c: ParityCase, outputs: Readonly<Record<str
 }
 
 /** The computed output an expected one refers to: itself, its mean or deviation, or a part of it. */
-function resolve(outputs: Readonly<Record<string, Value>>, name: string, { strides }: Reference, config: ParityCase['config']): Value | undefined {
+function resolve(
+  outputs: Readonly<Record<string, Value>>,
+  name: string,
+  { strides }: Reference,
+  config: ParityCase['config'],
+): Value | undefined {
   if (Object.hasOwn(outputs, name)) return strides ? strided(outputs[name]!, strides) : outputs[name];
   const whole = (suffix: string) => (name.endsWith(suffix) ? outputs[name.slice(0, -suffix.length)] : undefined);
   const averaged = whole('.mean') ?? whole('.std');
@@ -75,7 +81,8 @@ function judge(expected: Value, actual: Value, tolerance: Tolerance): Omit<Verdi
     if (!isTensorMap(actual)) return fail('is no set of tensors');
     const missing = [...expected.keys()].filter((key) => !actual.has(key));
     const extra = [...actual.keys()].filter((key) => !expected.has(key));
-    if (missing.length > 0 || extra.length > 0) return fail(`missing: ${missing.join(', ') || 'none'}; not expected: ${extra.join(', ') || 'none'}`);
+    if (missing.length > 0 || extra.length > 0)
+      return fail(`missing: ${missing.join(', ') || 'none'}; not expected: ${extra.join(', ') || 'none'}`);
     for (const [key, tensor] of expected) {
       const verdict = judge(tensor, actual.get(key)!, tolerance);
       if (verdict.reason) return { ...verdict, reason: `${key}: ${verdict.reason}` };
@@ -91,7 +98,8 @@ function judge(expected: Value, actual: Value, tolerance: Tolerance): Omit<Verdi
   }
   // A number in case.json stands for an array of one element.
   const single = e.data.length === 1 && a.data.length === 1;
-  if (!single && !isDeepStrictEqual([...e.dims], [...a.dims])) return fail(`has shape [${a.dims.join(', ')}], expected [${e.dims.join(', ')}]`);
+  if (!single && !isDeepStrictEqual([...e.dims], [...a.dims]))
+    return fail(`has shape [${a.dims.join(', ')}], expected [${e.dims.join(', ')}]`);
 
   let worst = 0;
   let largest = 0;
@@ -110,7 +118,8 @@ function judge(expected: Value, actual: Value, tolerance: Tolerance): Omit<Verdi
     return share >= tolerance.agree ? { error: 1 - share, allowed } : fail(`${different} of ${e.data.length} elements differ`, 1 - share);
   }
   const error = 'rel' in tolerance && largest > 0 ? worst / largest : worst;
-  if ('exact' in tolerance) return different === 0 ? { error: 0, allowed } : fail(`${different} of ${e.data.length} elements differ, by up to ${worst}`, error);
+  if ('exact' in tolerance)
+    return different === 0 ? { error: 0, allowed } : fail(`${different} of ${e.data.length} elements differ, by up to ${worst}`, error);
   return error <= allowed ? { error, allowed } : fail(`is off by ${error.toExponential(2)}`, error);
 }
 
@@ -123,7 +132,8 @@ const bound = (tolerance: Tolerance): number => {
 /** The numbers of an array, a picture, or a (nested) JSON list of numbers; undefined for anything else. */
 function numbersOf(value: Value): { dims: readonly number[]; data: ArrayLike<number> } | undefined {
   if (isPicture(value)) return { dims: [value.height, value.width, value.channels], data: value.data };
-  if (isTensor(value)) return { dims: value.dims, data: value.data instanceof BigInt64Array ? Float64Array.from(value.data, Number) : value.data };
+  if (isTensor(value))
+    return { dims: value.dims, data: value.data instanceof BigInt64Array ? Float64Array.from(value.data, Number) : value.data };
   if (typeof value === 'number') return { dims: [], data: [value] };
   if (!Array.isArray(value)) return undefined;
   const parts = (value as Json[]).map((item) => numbersOf(item));
@@ -136,7 +146,9 @@ function numbersOf(value: Value): { dims: readonly number[]; data: ArrayLike<num
 function plain(value: Value): unknown {
   if (!isTensor(value)) return value;
   const flat = Array.from(value.data as ArrayLike<number | bigint>, (x) => (value.dtype === 'bool' ? x !== 0 : Number(x)));
-  return value.dims.slice(1).reduceRight<unknown[]>((items, d) => Array.from({ length: items.length / d }, (_, i) => items.slice(i * d, (i + 1) * d)), flat);
+  return value.dims
+    .slice(1)
+    .reduceRight<unknown[]>((items, d) => Array.from({ length: items.length / d }, (_, i) => items.slice(i * d, (i + 1) * d)), flat);
 }
 
 function shorten(value: Value): string {

@@ -16,7 +16,12 @@ export async function runParity(folders: readonly string[], print: (line: string
     const { name, kind, torchError, failures, shown, seconds } = await runCase(folder);
     if (failures.length === 0) passed += 1;
     else failed += 1;
-    const columns = [shown && figure(shown.error), shown && figure(shown.allowed), torchError === undefined ? undefined : figure(torchError), seconds.toFixed(2)];
+    const columns = [
+      shown && figure(shown.error),
+      shown && figure(shown.allowed),
+      torchError === undefined ? undefined : figure(torchError),
+      seconds.toFixed(2),
+    ];
     print([failures.length === 0 ? 'pass' : 'fail', name, kind, ...columns.map((column) => column ?? '-')].join(' '));
     for (const failure of failures) print(`     ${failure}`);
   }
@@ -57,7 +62,13 @@ const closeness = ({ error, allowed, reason }: Verdict): number => (reason ? Inf
 const figure = (value: number): string => (value === 0 ? '0' : Number.isFinite(value) ? value.toExponential(2) : 'inf');
 
 async function caseFolders(folder: string): Promise<string[]> {
-  if (await access(join(folder, 'case.json')).then(() => true, () => false)) return [folder];
+  if (
+    await access(join(folder, 'case.json')).then(
+      () => true,
+      () => false,
+    )
+  )
+    return [folder];
   const entries = await readdir(folder, { withFileTypes: true });
   const inner = entries.filter((entry) => entry.isDirectory()).map((entry) => join(folder, entry.name));
   return (await Promise.all(inner.toSorted().map(caseFolders))).flat();

@@ -15,6 +15,8 @@ export type Value = Tensor | Picture | ReadonlyMap<string, Tensor> | Json;
 
 const isObject = (value: Value): value is Exclude<Value, null | boolean | number | string> => typeof value === 'object' && value !== null;
 
-export const isTensor = (value: Value): value is Tensor => isObject(value) && 'dtype' in value && 'dims' in value && ArrayBuffer.isView((value as Tensor).data);
-export const isPicture = (value: Value): value is Picture => isObject(value) && 'channels' in value && ArrayBuffer.isView((value as Picture).data);
+export const isTensor = (value: Value): value is Tensor =>
+  isObject(value) && 'dtype' in value && 'dims' in value && ArrayBuffer.isView((value as Tensor).data);
+export const isPicture = (value: Value): value is Picture =>
+  isObject(value) && 'channels' in value && ArrayBuffer.isView((value as Picture).data);
 export const isTensorMap = (value: Value): value is ReadonlyMap<string, Tensor> => value instanceof Map;

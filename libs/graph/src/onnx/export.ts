@@ -39,7 +39,8 @@ export function exportGraph(graph: Graph, { weightsFolder }: ExportOptions = {})
   const ports = { inputs: graph.inputs.map(port), outputs: graph.outputs.map(port) };
   const large = graph.constantsOf(graph.liveNodes()).filter((c) => c.dtype === 'float32' && byteLength(c) >= smallConstant);
   const total = large.reduce((n, c) => n + byteLength(c), 0);
-  if (weightsFolder === undefined || total < worthAFile) return { bytes: serialize(graph, () => undefined), externalFolder: undefined, ...ports };
+  if (weightsFolder === undefined || total < worthAFile)
+    return { bytes: serialize(graph, () => undefined), externalFolder: undefined, ...ports };
 
   mkdirSync(weightsFolder, { recursive: true });
   const folder = realpathSync(weightsFolder);
@@ -52,7 +53,8 @@ export function exportGraph(graph: Graph, { weightsFolder }: ExportOptions = {})
   }
   if (converted.length > 0) {
     const written = writeWeights(graph, folder, converted);
-    for (const [name, offset] of written.offsets) places.set(name, { file: written.file, offset, length: byteLength(graph.constants.get(name)!) });
+    for (const [name, offset] of written.offsets)
+      places.set(name, { file: written.file, offset, length: byteLength(graph.constants.get(name)!) });
   }
 
   const externalFolder = commonFolder([...places.values()].map(({ file }) => file));
@@ -83,7 +85,8 @@ function writeWeights(graph: Graph, folder: string, constants: readonly Constant
     for (const constant of constants) {
       const bytes = constant.bytes();
       const offset = offsets.get(constant.name)!;
-      for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done, Math.min(bytes.length - done, 1 << 30), offset + done);
+      for (let done = 0; done < bytes.length;)
+        done += writeSync(descriptor, bytes, done, Math.min(bytes.length - done, 1 << 30), offset + done);
     }
     const last = constants.at(-1)!;
     const written = offsets.get(last.name)! + byteLength(last);

@@ -40,7 +40,8 @@ export class Message {
 
   /** The message as one array. Throws RangeError beyond 2 GiB, the limit of the format. */
   toBytes(): Uint8Array {
-    if (this.#length >= 2 ** 31) throw new RangeError(`A protobuf message holds less than 2 GiB, this one would have ${this.#length} bytes.`);
+    if (this.#length >= 2 ** 31)
+      throw new RangeError(`A protobuf message holds less than 2 GiB, this one would have ${this.#length} bytes.`);
     const bytes = new Uint8Array(this.#length);
     let at = 0;
     for (const chunk of this.#chunks) {

@@ -12,7 +12,8 @@ export function reshape(x: Tensor, dims: readonly number[]): Tensor {
 }
 
 export function transpose(x: Tensor, perm: readonly number[]): Tensor {
-  if (perm.toSorted().some((p, i) => p !== i) || perm.length !== x.dims.length) throw new RangeError(`[${perm.join(', ')}] is no order of [${x.dims.join(', ')}].`);
+  if (perm.toSorted().some((p, i) => p !== i) || perm.length !== x.dims.length)
+    throw new RangeError(`[${perm.join(', ')}] is no order of [${x.dims.join(', ')}].`);
   return x.graph.node('Transpose', [x], { dtype: x.dtype, dims: perm.map((p) => x.dims[p]!) }, { perm });
 }
 
@@ -24,17 +25,24 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
       throw new RangeError(`[${part.dims.join(', ')}] cannot join [${first.dims.join(', ')}] along axis ${at}.`);
     }
   }
-  const dims = first.dims.with(at, parts.reduce((n, part) => n + part.dims[at]!, 0));
+  const dims = first.dims.with(
+    at,
+    parts.reduce((n, part) => n + part.dims[at]!, 0),
+  );
   return first.graph.node('Concat', parts, { dtype: first.dtype, dims }, { axis: at });
 }
 
 /** Elements `begin` to `end` (exclusive) along an axis. */
 export function slice(x: Tensor, axis: number, begin: number, end: number): Tensor {
   const at = axisOf(axis, x.dims.length);
-  if (begin < 0 || end > x.dims[at]! || begin > end) throw new RangeError(`${begin} to ${end} is not inside axis ${at} of [${x.dims.join(', ')}].`);
+  if (begin < 0 || end > x.dims[at]! || begin > end)
+    throw new RangeError(`${begin} to ${end} is not inside axis ${at} of [${x.dims.join(', ')}].`);
   if (begin === 0 && end === x.dims[at]) return x;
   const { graph } = x;
-  return graph.node('Slice', [x, graph.ints([begin]), graph.ints([end]), graph.ints([at])], { dtype: x.dtype, dims: x.dims.with(at, end - begin) });
+  return graph.node('Slice', [x, graph.ints([begin]), graph.ints([end]), graph.ints([at])], {
+    dtype: x.dtype,
+    dims: x.dims.with(at, end - begin),
+  });
 }
 
 /** Equal parts along an axis, as torch's `chunk`. */

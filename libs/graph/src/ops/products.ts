@@ -38,7 +38,8 @@ export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | undefined, { st
 }
 
 /** How many places a window takes along an axis. */
-export const windowed = (size: number, kernel: number, stride: number, padding: number): number => Math.floor((size + 2 * padding - kernel) / stride) + 1;
+export const windowed = (size: number, kernel: number, stride: number, padding: number): number =>
+  Math.floor((size + 2 * padding - kernel) / stride) + 1;
 
 /**
  * softmax(q·kᵀ / √(C/heads)) · v per head: [B, S, C], [B, T, C], [B, T, C] → [B, S, C]. One kernel, which never builds the score

@@ -26,7 +26,7 @@ export class OpenFile {
       throw refuse(this.path, entry, `needs bytes ${offset} to ${offset + length} of a file of ${this.size} bytes`);
     }
     const bytes = new Uint8Array(length);
-    for (let done = 0; done < length; ) {
+    for (let done = 0; done < length;) {
       const got = readSync(this.#descriptor, bytes, done, Math.min(length - done, 1 << 30), offset + done);
       if (got === 0) throw refuse(this.path, entry, 'the file became shorter while it was read');
       done += got;

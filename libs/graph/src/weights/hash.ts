@@ -38,7 +38,12 @@ export function hashWeights(seed: number, { gain = 1, prelu = [] }: HashOptions 
 }
 
 /** value = offset + scale · (v in −1…1, or u in 0…1) */
-function range(key: string, shape: readonly number[], gain: number, prelu: readonly string[]): [scale: number, offset: number, signed: boolean] {
+function range(
+  key: string,
+  shape: readonly number[],
+  gain: number,
+  prelu: readonly string[],
+): [scale: number, offset: number, signed: boolean] {
   if (key.endsWith('running_var')) return [0.5, 1, false];
   if (key.endsWith('running_mean')) return [0.1, 0, true];
   if (key.endsWith('num_batches_tracked')) return [0, 0, true];

@@ -1,6 +1,8 @@
-import { Checkpoint } from './checkpoint.ts';
+import { Checkpoint, type StoredTensor } from './checkpoint.ts';
+import { refuse } from './errors.ts';
 import { OpenFile } from './file-bytes.ts';
 import { readSafetensors } from './safetensors.ts';
+import { legacyStart, readTorchLegacy, readTorchZip } from './torch-archive.ts';
 
 /**
  * Opens a checkpoint of whichever container: safetensors, torch's zip, or torch's format before 1.6. The content decides, not
@@ -9,9 +11,22 @@ import { readSafetensors } from './safetensors.ts';
 export function openCheckpoint(path: string): Checkpoint {
   const file = new OpenFile(path);
   try {
-    return new Checkpoint(file, readSafetensors(file));
+    return new Checkpoint(file, readTensors(file));
   } catch (error) {
     file.close();
     throw error;
   }
+}
+
+function readTensors(file: OpenFile): Map<string, StoredTensor> {
+  const start = file.bytes(0, Math.min(file.size, legacyStart.length), 'start');
+  const begins = (...bytes: number[]) => bytes.every((byte, i) => start[i] === byte);
+  if (start[8] === 0x7b) return readSafetensors(file); // the JSON header's brace after eight bytes of length
+  if (begins(0x50, 0x4b, 0x03, 0x04)) return readTorchZip(file);
+  if (begins(...legacyStart)) return readTorchLegacy(file);
+  throw refuse(
+    file.path,
+    '',
+    `is neither a safetensors file nor one of torch; it begins with ${JSON.stringify(new TextDecoder('latin1').decode(start))}`,
+  );
 }

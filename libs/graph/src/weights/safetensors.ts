@@ -14,7 +14,8 @@ export function readSafetensors(file: OpenFile): Map<string, StoredTensor> {
   const bad = (entry: string, reason: string) => refuse(file.path, entry, reason);
   const head = file.bytes(0, 8, 'header length');
   const length = new DataView(head.buffer).getBigUint64(0, true);
-  if (length > BigInt(maxHeader) || Number(length) > file.size - 8) throw bad('header', `claims ${length} bytes, the file has ${file.size}`);
+  if (length > BigInt(maxHeader) || Number(length) > file.size - 8)
+    throw bad('header', `claims ${length} bytes, the file has ${file.size}`);
   const header = parseHeader(file, file.bytes(8, Number(length), 'header'));
 
   const dataStart = 8 + Number(length);
@@ -73,7 +74,8 @@ function parseHeader(file: OpenFile, bytes: Uint8Array): Record<string, unknown>
       keys.at(-1)!.add(name);
     } else if (token === '{') keys.push(new Set());
     else if (token === '}') keys.pop();
-    else if (!token.startsWith('"')) throw refuse(file.path, 'header', `holds "${token}", where only whole numbers, strings and lists may stand`);
+    else if (!token.startsWith('"'))
+      throw refuse(file.path, 'header', `holds "${token}", where only whole numbers, strings and lists may stand`);
   }
   return header;
 }

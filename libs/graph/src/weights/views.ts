@@ -16,14 +16,20 @@ function view(source: WeightSource, how: string, keys: readonly string[] | undef
 
 /** The part of a source below `prefix` (which includes its dot), named without it. */
 export const withoutPrefix = (source: WeightSource, prefix: string): WeightSource =>
-  view(source, `below ${prefix}`, source.keys?.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length)), (key) => prefix + key);
+  view(
+    source,
+    `below ${prefix}`,
+    source.keys?.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length)),
+    (key) => prefix + key,
+  );
 
 /** The source with other names: `rename` gives the new name of every one of its keys. Two keys may not get the same name. */
 export function renamed(source: WeightSource, keys: readonly string[], rename: (storedKey: string) => string): WeightSource {
   const stored = new Map<string, string>();
   for (const key of keys) {
     const name = rename(key);
-    if (stored.has(name)) throw new WeightError('weight_read_twice', `${source.name}: "${key}" and "${stored.get(name)}" are both "${name}".`);
+    if (stored.has(name))
+      throw new WeightError('weight_read_twice', `${source.name}: "${key}" and "${stored.get(name)}" are both "${name}".`);
     stored.set(name, key);
   }
   return view(source, JSON.stringify([...stored]), [...stored.keys()], (key) => stored.get(key) ?? key);

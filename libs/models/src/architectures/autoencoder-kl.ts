@@ -26,7 +26,7 @@ export function decode(s: Scope, latents: Tensor, config: AutoencoderConfig): Te
   const widths = config.block_out_channels.toReversed();
   const d = s.at('decoder');
   let x = conv(s.at('post_quant_conv'), latents, config.latent_channels, 1);
-  x = conv(d.at('conv_in'), x, widths[0]!, 3);                                         // [B, C, h, w]
+  x = conv(d.at('conv_in'), x, widths[0]!, 3); // [B, C, h, w]
   x = midBlock(d.at('mid_block'), x, norm);
   for (const [i, width] of widths.entries()) {
     const block = d.at('up_blocks', i);
@@ -34,7 +34,7 @@ export function decode(s: Scope, latents: Tensor, config: AutoencoderConfig): Te
     if (i < widths.length - 1) x = upsample(block.at('upsamplers', 0), x, x.dims[2]! * 2, x.dims[3]! * 2); // [B, width, 2H, 2W]
   }
   x = op.silu(groupNorm(d.at('conv_norm_out'), x, norm.groups, norm.epsilon));
-  return conv(d.at('conv_out'), x, config.out_channels, 3);                            // [B, 3, h·f, w·f]
+  return conv(d.at('conv_out'), x, config.out_channels, 3); // [B, 3, h·f, w·f]
 }
 
 /** pixels [B, 3, H, W] in −1…1 → mean and logvar [B, z, H/f, W/f] of the latent distribution, before the scaling factor. */
@@ -42,7 +42,7 @@ export function encode(s: Scope, pixels: Tensor, config: AutoencoderConfig): { m
   const norm = blockNorm(config);
   const widths = config.block_out_channels;
   const e = s.at('encoder');
-  let x = conv(e.at('conv_in'), pixels, widths[0]!, 3);                                // [B, C, H, W]
+  let x = conv(e.at('conv_in'), pixels, widths[0]!, 3); // [B, C, H, W]
   for (const [i, width] of widths.entries()) {
     const block = e.at('down_blocks', i);
     for (let j = 0; j < config.layers_per_block; j++) x = resnetBlock(block.at('resnets', j), x, width, norm);
@@ -53,7 +53,7 @@ export function encode(s: Scope, pixels: Tensor, config: AutoencoderConfig): { m
   }
   x = midBlock(e.at('mid_block'), x, norm);
   x = op.silu(groupNorm(e.at('conv_norm_out'), x, norm.groups, norm.epsilon));
-  x = conv(e.at('conv_out'), x, 2 * config.latent_channels, 3);                        // [B, 2z, H/f, W/f]
+  x = conv(e.at('conv_out'), x, 2 * config.latent_channels, 3); // [B, 2z, H/f, W/f]
   const [mean, logvar] = op.chunk(conv(s.at('quant_conv'), x, 2 * config.latent_channels, 1), 2, 1) as [Tensor, Tensor];
   return { mean, logvar: op.clip(logvar, -30, 20) };
 }
@@ -69,10 +69,10 @@ function midBlock(s: Scope, x: Tensor, norm: BlockNorm): Tensor {
 function pixelAttention(s: Scope, x: Tensor, norm: BlockNorm): Tensor {
   const [b, c, h, w] = x.dims as [number, number, number, number];
   const normed = groupNorm(s.at('group_norm'), x, norm.groups, norm.epsilon);
-  const pixels = op.transpose(op.reshape(normed, [b, c, h * w]), [0, 2, 1]);           // [B, HW, C]
+  const pixels = op.transpose(op.reshape(normed, [b, c, h * w]), [0, 2, 1]); // [B, HW, C]
   const [q, k, v] = ['to_q', 'to_k', 'to_v'].map((name) => linear(s.at(name), pixels, c)) as [Tensor, Tensor, Tensor];
   const attended = linear(s.at('to_out', 0), op.attention(q, k, v, 1), c);
-  return op.add(x, op.reshape(op.transpose(attended, [0, 2, 1]), [b, c, h, w]));       // [B, C, H, W]
+  return op.add(x, op.reshape(op.transpose(attended, [0, 2, 1]), [b, c, h, w])); // [B, C, H, W]
 }
 
 /** Names of the mid-block attention in files published before mid-2023. */
@@ -83,6 +83,9 @@ export function autoencoderWeights(source: WeightSource): WeightSource {
   const { keys } = source;
   if (!keys) return source;
   return renamed(source, keys, (key) =>
-    key.replace(/(mid_block\.attentions\.0)\.(query|key|value|proj_attn)\./, (_, path: string, old: string) => `${path}.${olderNames[old]!}.`),
+    key.replace(
+      /(mid_block\.attentions\.0)\.(query|key|value|proj_attn)\./,
+      (_, path: string, old: string) => `${path}.${olderNames[old]!}.`,
+    ),
   );
 }

@@ -27,8 +27,8 @@ export function clipText(s: Scope, inputIds: Tensor, config: ClipTextConfig): Re
   const states = clipEncoder(s.at('text_model.encoder'), op.add(words, op.slice(positions, 0, 0, tokens)), config, { causal: true });
   const last = layerNorm(s.at('text_model.final_layer_norm'), states.at(-1)!, config.layer_norm_eps);
 
-  const at = op.argMax(op.cast(endScore(inputIds, config), 'int32'), 1);                                        // [B]
-  const pooled = op.gatherPerRow(last, op.reshape(at, [-1, 1]));                                                // [B, C]
+  const at = op.argMax(op.cast(endScore(inputIds, config), 'int32'), 1); // [B]
+  const pooled = op.gatherPerRow(last, op.reshape(at, [-1, 1])); // [B, C]
   const hidden = { last_hidden_state: last, penultimate: states.at(-2)! };
   if (!config.architectures.includes('CLIPTextModelWithProjection')) return { ...hidden, pooled };
   return { ...hidden, text_embeds: linear(s.at('text_projection'), pooled, config.projection_dim, { bias: false }) }; // [B, P]
@@ -38,4 +38,5 @@ export function clipText(s: Scope, inputIds: Tensor, config: ClipTextConfig): Re
  * The text's features are those of its end token. The published files say eos_token_id 2, which is a mistake of theirs that the
  * library keeps alive: with it the end is where the id is largest; otherwise it is the first eos_token_id.
  */
-const endScore = (inputIds: Tensor, { eos_token_id }: ClipTextConfig): Tensor => (eos_token_id === 2 ? inputIds : op.equal(inputIds, eos_token_id));
+const endScore = (inputIds: Tensor, { eos_token_id }: ClipTextConfig): Tensor =>
+  eos_token_id === 2 ? inputIds : op.equal(inputIds, eos_token_id);

@@ -30,16 +30,16 @@ export function visualProjection(s: Scope, features: Tensor, config: FacialEncod
  */
 export function fuse(s: Scope, text: Tensor, regions: Tensor, marked: Tensor, valid: Tensor, config: FacialEncoderConfig): Tensor {
   const width = config.embed_dim;
-  const tokens = op.reshape(text, [-1, width]);                                                 // [B·n, C]
+  const tokens = op.reshape(text, [-1, width]); // [B·n, C]
   const pairs = op.and(op.equal(rank(marked, [-1, 1]), rank(valid, [1, -1])), op.and(flat(marked, [-1, 1]), flat(valid, [1, -1])));
-  const chosen = op.matmul(op.cast(pairs, 'float32'), op.reshape(regions, [-1, width]));        // [B·n, C], each row one region or zero
+  const chosen = op.matmul(op.cast(pairs, 'float32'), op.reshape(regions, [-1, width])); // [B·n, C], each row one region or zero
 
   // Every token is computed and the unmarked ones dropped: shapes stay static, and 77 rows cost nothing.
   let y = op.add(mlp(s.at('mlp1'), op.concat([tokens, chosen], 1), width), tokens);
   y = op.add(mlp(s.at('mlp2'), y, width), y);
   y = layerNorm(s.at('layer_norm'), y);
   const paired = op.where(flat(marked, [-1, 1]), y, tokens);
-  return op.reshape(paired, text.dims);                                                         // [B, n, C]
+  return op.reshape(paired, text.dims); // [B, n, C]
 }
 
 function mlp(s: Scope, x: Tensor, width: number): Tensor {
@@ -49,4 +49,5 @@ function mlp(s: Scope, x: Tensor, width: number): Tensor {
 const flat = (mask: Tensor, dims: readonly number[]): Tensor => op.reshape(mask, dims);
 
 /** How many are set up to each place, in flattened order. */
-const rank = (mask: Tensor, dims: readonly number[]): Tensor => op.reshape(op.cumulativeSum(op.cast(op.reshape(mask, [-1]), 'int32'), 0), dims);
+const rank = (mask: Tensor, dims: readonly number[]): Tensor =>
+  op.reshape(op.cumulativeSum(op.cast(op.reshape(mask, [-1]), 'int32'), 0), dims);

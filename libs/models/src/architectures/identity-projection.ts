@@ -23,9 +23,9 @@ export interface IdentityProjectionConfig {
 /** idEmbeds [B, 512], clipEmbeds [B, T, D] → [B, tokens, C] */
 export function identityProjection(s: Scope, idEmbeds: Tensor, clipEmbeds: Tensor, config: IdentityProjectionConfig): Tensor {
   const { cross_attention_dim: width, num_tokens: tokens, depth, dim_head, ff_mult } = config;
-  let x = linear(s.at('proj', 0), idEmbeds, config.id_embeddings_dim * 2);                      // [B, 1024]
-  x = linear(s.at('proj', 2), op.gelu(x), width * tokens);                                      // [B, tokens·C]
-  x = layerNorm(s.at('norm'), op.reshape(x, [-1, tokens, width]));                              // [B, tokens, C]
+  let x = linear(s.at('proj', 0), idEmbeds, config.id_embeddings_dim * 2); // [B, 1024]
+  x = linear(s.at('proj', 2), op.gelu(x), width * tokens); // [B, tokens·C]
+  x = layerNorm(s.at('norm'), op.reshape(x, [-1, tokens, width])); // [B, tokens, C]
   const resampled = resampler(s.at('perceiver_resampler'), clipEmbeds, x, width, { depth, dim_head, heads: width / dim_head, ff_mult });
-  return config.shortcut ? op.add(x, op.mul(resampled, config.scale)) : resampled;              // [B, tokens, C]
+  return config.shortcut ? op.add(x, op.mul(resampled, config.scale)) : resampled; // [B, tokens, C]
 }

@@ -14,13 +14,13 @@ export const iresnetIgnored = [/\.num_batches_tracked$/];
 
 /** image [B, 3, 112, 112] in −1…1 → embedding [B, num_features], not of unit length. */
 export function iresnet(s: Scope, image: Tensor, { layers, num_features }: IResNetConfig): Tensor {
-  let x = conv(s.at('conv1'), image, widths[0], 3, { bias: false });                       // [B, 64, 112, 112]
+  let x = conv(s.at('conv1'), image, widths[0], 3, { bias: false }); // [B, 64, 112, 112]
   x = prelu(s.at('prelu'), batchNorm(s.at('bn1'), x));
   for (const [stage, depth] of layers.entries()) {
     for (let i = 0; i < depth; i++) x = block(s.at(`layer${stage + 1}`, i), x, widths[stage]!, i === 0 ? 2 : 1); // [B, C, H/2, W/2]
   }
-  x = op.reshape(batchNorm(s.at('bn2'), x), [image.dims[0]!, -1]);                          // [B, 512·7·7]
-  return batchNorm(s.at('features'), linear(s.at('fc'), x, num_features));                  // [B, num_features]
+  x = op.reshape(batchNorm(s.at('bn2'), x), [image.dims[0]!, -1]); // [B, 512·7·7]
+  return batchNorm(s.at('features'), linear(s.at('fc'), x, num_features)); // [B, num_features]
 }
 
 function block(s: Scope, x: Tensor, width: number, stride: number): Tensor {

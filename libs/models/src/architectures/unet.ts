@@ -63,26 +63,31 @@ const transformerEpsilon = 1e-6;
  * sample [B, 4, h, w], timestep float32 [B], encoderHiddenStates [B, 77 + n, C] → sample [B, 4, h, w]; textEmbeds [B, P] and
  * timeIds [B, 6] where the config says text_time. Also the states between the blocks, for comparisons.
  */
-export function unet(s: Scope, inputs: UNetInputs, config: UNetConfig, adapter?: Adapter): { sample: Tensor; intermediates: Record<string, Tensor> } {
+export function unet(
+  s: Scope,
+  inputs: UNetInputs,
+  config: UNetConfig,
+  adapter?: Adapter,
+): { sample: Tensor; intermediates: Record<string, Tensor> } {
   const widths = config.block_out_channels;
   const levels = widths.length;
   const norm: BlockNorm = { groups: config.norm_num_groups, epsilon: config.norm_eps };
   const intermediates: Record<string, Tensor> = {};
   const note = (name: string, value: Tensor) => (intermediates[name] = value);
 
-  const embedded = timeEmbedding(s, inputs.timestep, config);                            // [B, 4·C₀]
+  const embedded = timeEmbedding(s, inputs.timestep, config); // [B, 4·C₀]
   note('time_embedding', embedded);
   const time = op.silu(config.addition_embed_type === 'text_time' ? op.add(embedded, additionEmbedding(s, inputs, config)) : embedded);
 
   const context: Context = { config, adapter: adapter && slots(adapter, config), ...splitTokens(inputs.encoderHiddenStates, adapter) };
   const transform = (at: Scope, x: Tensor, level: number) => transformer(at, x, context, level);
 
-  let x = note('conv_in', conv(s.at('conv_in'), inputs.sample, widths[0]!, 3));          // [B, C₀, h, w]
+  let x = note('conv_in', conv(s.at('conv_in'), inputs.sample, widths[0]!, 3)); // [B, C₀, h, w]
   const skips = [x];
   for (const [i, type] of config.down_block_types.entries()) {
     const block = s.at('down_blocks', i);
     for (let j = 0; j < config.layers_per_block; j++) {
-      x = resnetBlock(block.at('resnets', j), x, widths[i]!, norm, time);                // [B, Cᵢ, h/2ⁱ, w/2ⁱ]
+      x = resnetBlock(block.at('resnets', j), x, widths[i]!, norm, time); // [B, Cᵢ, h/2ⁱ, w/2ⁱ]
       if (type === 'CrossAttnDownBlock2D') x = transform(block.at('attentions', j), x, i);
       skips.push(x);
     }
@@ -99,7 +104,7 @@ export function unet(s: Scope, inputs: UNetInputs, config: UNetConfig, adapter?:
     const block = s.at('up_blocks', i);
     const level = levels - 1 - i;
     for (let j = 0; j <= config.layers_per_block; j++) {
-      x = op.concat([x, skips.pop()!], 1);                                               // [B, Cᵢ + C_skip, …]
+      x = op.concat([x, skips.pop()!], 1); // [B, Cᵢ + C_skip, …]
       x = resnetBlock(block.at('resnets', j), x, widths[level]!, norm, time);
       if (type === 'CrossAttnUpBlock2D') x = transform(block.at('attentions', j), x, level);
     }
@@ -108,7 +113,7 @@ export function unet(s: Scope, inputs: UNetInputs, config: UNetConfig, adapter?:
   }
 
   x = op.silu(groupNorm(s.at('conv_norm_out'), x, norm.groups, norm.epsilon));
-  return { sample: conv(s.at('conv_out'), x, config.out_channels, 3), intermediates };   // [B, 4, h, w]
+  return { sample: conv(s.at('conv_out'), x, config.out_channels, 3), intermediates }; // [B, 4, h, w]
 }
 
 /** timestep [B] → [B, 4·C₀] */
@@ -124,7 +129,7 @@ function additionEmbedding(s: Scope, { textEmbeds, timeIds }: UNetInputs, config
   const width = 4 * config.block_out_channels[0]!;
   const [batch, ids] = timeIds.dims as [number, number];
   const sizes = sinusoids(op.reshape(timeIds, [batch * ids]), config.addition_time_embed_dim!, config); // [B·6, D]
-  const joined = op.concat([textEmbeds, op.reshape(sizes, [batch, -1])], 1);             // [B, P + 6·D]
+  const joined = op.concat([textEmbeds, op.reshape(sizes, [batch, -1])], 1); // [B, P + 6·D]
   const h = linear(s.at('add_embedding.linear_1'), joined, width);
   return linear(s.at('add_embedding.linear_2'), op.silu(h), width);
 }
@@ -190,12 +195,15 @@ function selfAttention(s: Scope, x: Tensor, heads: number, adapter: AdapterSlots
 function crossAttention(s: Scope, x: Tensor, heads: number, { text, image, adapter }: Context): Tensor {
   const width = x.dims[2]!;
   const lora = adapter?.at(s);
-  const q = projection(s, x, width, 'q', lora);                                          // [B, HW, C]
-  const k = projection(s, text, width, 'k', lora);                                       // [B, 77, C]
+  const q = projection(s, x, width, 'q', lora); // [B, HW, C]
+  const k = projection(s, text, width, 'k', lora); // [B, 77, C]
   const v = projection(s, text, width, 'v', lora);
-  let attended = op.attention(q, k, v, heads);                                           // [B, HW, C]
+  let attended = op.attention(q, k, v, heads); // [B, HW, C]
   if (image && lora && adapter) {
-    const [imageK, imageV] = ['to_k_ip', 'to_v_ip'].map((name) => linear(lora.scope.at(name), image, width, { bias: false })) as [Tensor, Tensor];
+    const [imageK, imageV] = ['to_k_ip', 'to_v_ip'].map((name) => linear(lora.scope.at(name), image, width, { bias: false })) as [
+      Tensor,
+      Tensor,
+    ];
     attended = op.add(attended, op.mul(op.attention(q, imageK, imageV, heads), adapter.scale));
   }
   return outProjection(s, attended, lora);

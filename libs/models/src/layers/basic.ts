@@ -13,7 +13,13 @@ export interface ConvOptions {
 }
 
 /** [B, in, H, W] → [B, out, H', W']. Keys: weight [out, in, k, k], bias [out]. */
-export function conv(s: Scope, x: Tensor, out: number, kernel: number, { stride = 1, padding = (kernel - 1) / 2, bias = true }: ConvOptions = {}): Tensor {
+export function conv(
+  s: Scope,
+  x: Tensor,
+  out: number,
+  kernel: number,
+  { stride = 1, padding = (kernel - 1) / 2, bias = true }: ConvOptions = {},
+): Tensor {
   const weight = s.weight('weight', [out, x.dims[1]!, kernel, kernel]);
   return op.conv2d(x, weight, bias ? s.weight('bias', [out]) : undefined, { stride, padding });
 }
@@ -31,5 +37,12 @@ export function groupNorm(s: Scope, x: Tensor, groups: number, epsilon: number):
 /** Evaluation mode: the stored statistics are used. */
 export function batchNorm(s: Scope, x: Tensor): Tensor {
   const width = [x.dims[1]!];
-  return op.batchNorm(x, s.weight('weight', width), s.weight('bias', width), s.weight('running_mean', width), s.weight('running_var', width), 1e-5);
+  return op.batchNorm(
+    x,
+    s.weight('weight', width),
+    s.weight('bias', width),
+    s.weight('running_mean', width),
+    s.weight('running_var', width),
+    1e-5,
+  );
 }

@@ -14,12 +14,12 @@ export interface ResamplerConfig {
  */
 export function resampler(s: Scope, x: Tensor, latents: Tensor, out: number, config: ResamplerConfig): Tensor {
   const dim = latents.dims[2]!;
-  x = linear(s.at('proj_in'), x, dim);                                          // [B, T, dim]
+  x = linear(s.at('proj_in'), x, dim); // [B, T, dim]
   for (let i = 0; i < config.depth; i++) {
     latents = op.add(latents, perceiverAttention(s.at('layers', i, 0), x, latents, config));
     latents = op.add(latents, feedForward(s.at('layers', i, 1), latents, dim * config.ff_mult));
   }
-  return layerNorm(s.at('norm_out'), linear(s.at('proj_out'), latents, out));   // [B, n, out]
+  return layerNorm(s.at('norm_out'), linear(s.at('proj_out'), latents, out)); // [B, n, out]
 }
 
 /** The latents look at the sequence and at themselves. The reference scales q and k by dim_head^-1/4 each, which is the usual scale. */
@@ -28,13 +28,16 @@ function perceiverAttention(s: Scope, x: Tensor, latents: Tensor, { heads, dim_h
   const inner = heads * dim_head;
   x = layerNorm(s.at('norm1'), x);
   latents = layerNorm(s.at('norm2'), latents);
-  const q = linear(s.at('to_q'), latents, inner, { bias: false });              // [B, n, inner]
-  const seen = op.concat([x, latents], 1);                                      // [B, T + n, dim]
-  const [k, v] = s.at('to_kv').parts('weight', [2 * inner, dim], 2).map((weight) => op.linear(seen, weight)) as [Tensor, Tensor];
+  const q = linear(s.at('to_q'), latents, inner, { bias: false }); // [B, n, inner]
+  const seen = op.concat([x, latents], 1); // [B, T + n, dim]
+  const [k, v] = s
+    .at('to_kv')
+    .parts('weight', [2 * inner, dim], 2)
+    .map((weight) => op.linear(seen, weight)) as [Tensor, Tensor];
   return linear(s.at('to_out'), op.attention(q, k, v, heads), dim, { bias: false });
 }
 
 function feedForward(s: Scope, x: Tensor, inner: number): Tensor {
-  const h = linear(s.at(1), layerNorm(s.at(0), x), inner, { bias: false });     // [B, n, inner]
+  const h = linear(s.at(1), layerNorm(s.at(0), x), inner, { bias: false }); // [B, n, inner]
   return linear(s.at(3), op.gelu(h), x.dims.at(-1)!, { bias: false });
 }
