@@ -1,9 +1,19 @@
-/** The pure steps; each folder's index says what it offers. */
+/** ConsistentID. `consistent-id.ts` is the file to read first. */
+export * from './consistent-id.ts';
+export * from './stages.ts';
+export * from './model-set.ts';
+export * from './verify-pack.ts';
+export * from './options.ts';
 export * from './errors.ts';
+export * from './safetensors.ts';
+export { createPipelineHost, type PipelineHostOptions } from './host.ts';
+export type { PipelineTasks } from './child.ts';
+
+/** The steps; each folder's index says what it offers. */
 export * from './image/index.ts';
 export * from './tokenizer/index.ts';
 export * from './random/index.ts';
 export * from './schedulers/index.ts';
 export * from './parsing/index.ts';
 export * from './embedding/index.ts';
-export * from './diffusion/guidance.ts';
+export * from './diffusion/index.ts';

@@ -5,3 +5,4 @@ export * from './face-parsing.ts';
 export * from './onnx-nodes.ts';
 export * from './region-masks.ts';
 export * from './regions.ts';
+export * from './parse-face.ts';

@@ -1,0 +1,25 @@
+#!/usr/bin/env node
+/** `likeness`: portraits on this machine without any server, models, golden cases, and jobs on a server. */
+import { Command } from 'commander';
+import { generateCommand } from './commands/generate.ts';
+import { jobsCommand } from './commands/jobs.ts';
+import { loginCommand } from './commands/login.ts';
+import { modelsCommand } from './commands/models.ts';
+import { parityCommand } from './commands/parity.ts';
+import { reportFailure } from './failure.ts';
+
+const program = new Command('likeness').description('Portraits that keep the person.');
+for (const command of [generateCommand(), modelsCommand(), parityCommand(), loginCommand(), jobsCommand()]) program.addCommand(command);
+
+/** Every command throws instead of exiting and leaves the one error line to `reportFailure`. */
+function prepare(command: Command): void {
+  command.exitOverride().configureOutput({ outputError: () => {} });
+  command.commands.forEach(prepare);
+}
+prepare(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = reportFailure(error, console.error);
+}

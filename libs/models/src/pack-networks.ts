@@ -1,0 +1,257 @@
+/**
+ * The networks of a ConsistentID pack, each built on demand from the pack's own configuration and weights. What one network must
+ * know of another (widths, numbers of tokens) follows from their configurations, never from constants.
+ */
+import { join } from 'node:path';
+import { exportGraph, withoutPrefix, type ExportedGraph, type Graph, type WeightSource } from '@likeness/graph';
+import { latentFactor, type AutoencoderConfig } from './architectures/autoencoder-kl.ts';
+import type { ClipTextConfig } from './architectures/clip-text.ts';
+import type { ClipVisionConfig } from './architectures/clip-vision.ts';
+import type { FacialEncoderConfig } from './architectures/facial-encoder.ts';
+import type { IdentityProjectionConfig } from './architectures/identity-projection.ts';
+import type { AdapterConfig, UNetConfig } from './architectures/unet.ts';
+import { PackError, type ConsistentIdPack, type NetworkSource } from './catalog.ts';
+import {
+  adapterConfigOf,
+  autoencoderConfig,
+  bisenetConfig,
+  clipTextConfig,
+  clipVisionConfig,
+  facialEncoderConfig,
+  facialEncoderConfigOf,
+  identityProjectionConfig,
+  identityProjectionConfigOf,
+  iresnetConfig,
+  unetConfig,
+} from './checkpoints.ts';
+import {
+  clipTextGraph,
+  clipVisionGraph,
+  faceParsingGraph,
+  faceRecognitionGraph,
+  fuseGraph,
+  identityProjectionGraph,
+  unetGraph,
+  vaeDecoderGraph,
+  visualProjectionGraph,
+} from './compile.ts';
+import { openNetwork, openWeights, readJson } from './pack-sources.ts';
+
+export interface BuiltNetwork extends ExportedGraph {
+  readonly name: string;
+  /** Elements of its weights. */
+  readonly parameters: number;
+}
+
+/** A network that the pack already has as an ONNX file. */
+export interface StoredNetwork {
+  readonly name: string;
+  readonly path: string;
+}
+
+export interface BuildOptions {
+  /** Where weights that must be converted are kept (see `exportGraph`); without it they go into the graph. */
+  readonly weightsFolder?: string | undefined;
+}
+
+/** Rows of the prompt. */
+const TEXT_TOKENS = 77;
+
+export class PackNetworks {
+  readonly pack: ConsistentIdPack;
+  readonly #options: BuildOptions;
+  readonly #opened = new Map<string, Promise<unknown>>();
+
+  constructor(pack: ConsistentIdPack, options: BuildOptions = {}) {
+    this.pack = pack;
+    this.#options = options;
+  }
+
+  // ── stage 1
+
+  /** image [1, 3, S, S] → labels uint8 [1, S, S] */
+  async parser(): Promise<BuiltNetwork> {
+    const { parser, parser_size: size } = this.pack.manifest;
+    return this.#build('parser', faceParsingGraph(openWeights(this.pack, parser), bisenetConfig({}), { height: size, width: size, outputs: ['labels'] }));
+  }
+
+  detector(): StoredNetwork | null {
+    const { detector } = this.pack.manifest;
+    return detector && { name: 'detector', path: join(this.pack.folder, detector.file) };
+  }
+
+  // ── stage 2
+
+  /** image [1, 3, 112, 112] → embedding [1, 512] */
+  async recognizer(): Promise<BuiltNetwork | StoredNetwork> {
+    const { recognizer } = this.pack.manifest;
+    if ('file' in recognizer) return { name: 'recognizer', path: join(this.pack.folder, recognizer.file) };
+    return this.#build('recognizer', faceRecognitionGraph(openWeights(this.pack, recognizer), iresnetConfig(recognizer.config)));
+  }
+
+  /** pixel_values [1, 3, S, S] → penultimate [1, T, D] */
+  async imageEncoder(): Promise<BuiltNetwork> {
+    const { config, weights } = await this.#imageEncoder();
+    return this.#build('image_encoder', clipVisionGraph(weights, config, { outputs: ['penultimate'] }));
+  }
+
+  /** input_ids int64 [1, 77] → last_hidden_state [1, 77, C]; SDXL: penultimate [1, 77, C₁] */
+  async textEncoder(): Promise<BuiltNetwork> {
+    const { config, weights } = await this.#textEncoder('text_encoder', this.pack.manifest.text_encoder);
+    return this.#build('text_encoder', clipTextGraph(weights, config, { outputs: [this.#isXl ? 'penultimate' : 'last_hidden_state'] }));
+  }
+
+  /** SDXL: input_ids int64 [1, 77] → penultimate [1, 77, C₂], text_embeds [1, P] */
+  async textEncoder2(): Promise<BuiltNetwork> {
+    const { text_encoder_2: source, name } = this.pack.manifest;
+    if (!source) throw new PackError(`Pack ${name} has no second text encoder.`, { pack: name });
+    const { config, weights } = await this.#textEncoder('text_encoder_2', source);
+    return this.#build('text_encoder_2', clipTextGraph(weights, config, { outputs: ['penultimate', 'text_embeds'] }));
+  }
+
+  /** id_embeds [1, 512], clip_embeds [1, T, D] → tokens [1, 4, C] */
+  async identityProjection(): Promise<BuiltNetwork> {
+    const { config, weights } = await this.#identityProjection();
+    return this.#build('identity_projection', identityProjectionGraph(weights, config, { patches: await this.#patches() }));
+  }
+
+  /** region_features [1, T, D] → region_tokens [1, 1, C] */
+  async visualProjection(): Promise<BuiltNetwork> {
+    const { config, weights } = await this.#facialEncoder();
+    return this.#build('visual_projection', visualProjectionGraph(weights, config, { regions: 1, patches: await this.#patches() }));
+  }
+
+  /** prompt_embeds [1, 77, C], region_tokens [1, 5, 1, C], class_tokens_mask bool [1, 77], valid_id_mask bool [1, 5] → fused_embeds [1, 77, C] */
+  async fuse(): Promise<BuiltNetwork> {
+    const { config, weights } = await this.#facialEncoder();
+    return this.#build('fuse', fuseGraph(weights, config, { tokens: TEXT_TOKENS }));
+  }
+
+  // ── stage 3
+
+  /**
+   * sample [2, 4, h, w], timestep [2], encoder_hidden_states [2, 81, C], ip_scale [1], SDXL: text_embeds [2, P], time_ids [2, 6]
+   * → sample_out [2, 4, h, w]. Height and width are those of the latents.
+   */
+  async unet(height: number, width: number): Promise<BuiltNetwork> {
+    const { config, weights } = await this.#once('unet', async () => {
+      const opened = await openNetwork(this.pack, this.pack.manifest.unet);
+      return { weights: opened.weights, config: unetConfig(opened.config) };
+    });
+    const adapter = await this.#adapter();
+    const tokens = TEXT_TOKENS + adapter.config.tokens;
+    return this.#build('unet', unetGraph(weights, config, { batch: 2, height, width, tokens, adapter }));
+  }
+
+  /** latents [1, 4, h, w], divided by the scaling factor → sample [1, 3, 8h, 8w] */
+  async decoder(height: number, width: number): Promise<BuiltNetwork> {
+    const { config, weights } = await this.#vae();
+    return this.#build('vae_decoder', vaeDecoderGraph(weights, config, { height, width }));
+  }
+
+  /** Pixels per latent along a side, latent channels, and the factor between the latents of the UNet and the decoder. */
+  async latents(): Promise<{ factor: number; channels: number; scaling: number }> {
+    const { config } = await this.#vae();
+    return { factor: latentFactor(config), channels: config.latent_channels, scaling: config.scaling_factor };
+  }
+
+  /** The pack's scheduler_config.json. */
+  async schedulerConfig(): Promise<Record<string, unknown>> {
+    const { scheduler } = this.pack.manifest;
+    return typeof scheduler === 'string' ? readJson(this.pack, join(this.pack.folder, scheduler)) : scheduler;
+  }
+
+  get #isXl(): boolean {
+    return this.pack.manifest.pipeline === 'consistentid-sdxl';
+  }
+
+  #vae() {
+    return this.#once('vae', async (): Promise<{ config: AutoencoderConfig & { scaling_factor: number }; weights: WeightSource }> => {
+      const { config, weights } = await openNetwork(this.pack, this.pack.manifest.vae);
+      return { config: autoencoderConfig(config), weights };
+    });
+  }
+
+  #textEncoder(key: string, source: NetworkSource) {
+    return this.#once(key, async (): Promise<{ config: ClipTextConfig; weights: WeightSource }> => {
+      const { config, weights } = await openNetwork(this.pack, source);
+      return { config: clipTextConfig(config), weights };
+    });
+  }
+
+  #imageEncoder() {
+    return this.#once('image_encoder', async (): Promise<{ config: ClipVisionConfig; weights: WeightSource }> => {
+      const { config, weights } = await openNetwork(this.pack, this.pack.manifest.image_encoder);
+      return { config: clipVisionConfig(config), weights };
+    });
+  }
+
+  /** Tokens of the image encoder: the patches and the class token. */
+  async #patches(): Promise<number> {
+    const { config } = await this.#imageEncoder();
+    return Math.floor(config.image_size / config.patch_size) ** 2 + 1;
+  }
+
+  /** The checkpoint of ConsistentID, whose parts are told apart by their prefix. */
+  #checkpoint(): Promise<WeightSource> {
+    return this.#once('consistentid', async () => openWeights(this.pack, this.pack.manifest.consistentid));
+  }
+
+  #facialEncoder() {
+    return this.#once('facial_encoder', async (): Promise<{ config: FacialEncoderConfig; weights: WeightSource }> => {
+      const { consistentid } = this.pack.manifest;
+      const weights = withoutPrefix(await this.#checkpoint(), 'FacialEncoder.');
+      if ('file' in consistentid) return { weights, config: facialEncoderConfigOf(weights) };
+      const width = await this.#contextWidth();
+      const { config: clip } = await this.#imageEncoder();
+      const own = consistentid.config['facial_encoder'] as Record<string, unknown> | undefined;
+      return { weights, config: facialEncoderConfig({ embedding_dim: clip.hidden_size, output_dim: width, embed_dim: width, ...own }) };
+    });
+  }
+
+  #identityProjection() {
+    return this.#once('identity_projection', async (): Promise<{ config: IdentityProjectionConfig; weights: WeightSource }> => {
+      const { consistentid } = this.pack.manifest;
+      const all = await this.#checkpoint();
+      // The published SD1.5 file says image_proj; SDXL's and those of the training script say image_proj_model.
+      const prefix = all.keys?.some((key) => key.startsWith('image_proj_model.')) ? 'image_proj_model.' : 'image_proj.';
+      const weights = withoutPrefix(all, prefix);
+      if ('file' in consistentid) return { weights, config: identityProjectionConfigOf(weights, { shortcut: this.#isXl }) };
+      const { config: clip } = await this.#imageEncoder();
+      const own = consistentid.config['identity_projection'] as Record<string, unknown> | undefined;
+      return { weights, config: identityProjectionConfig({ clip_embeddings_dim: clip.hidden_size, cross_attention_dim: await this.#contextWidth(), ...own }) };
+    });
+  }
+
+  async #adapter(): Promise<{ config: AdapterConfig; weights: WeightSource }> {
+    const { consistentid } = this.pack.manifest;
+    const weights = withoutPrefix(await this.#checkpoint(), 'adapter_modules.');
+    const { config } = await this.#identityProjection();
+    if ('file' in consistentid) return { weights, config: adapterConfigOf(weights, config.num_tokens) };
+    return { weights, config: { rank: Number(consistentid.config['rank'] ?? 0), tokens: config.num_tokens, lora_scale: 1 } };
+  }
+
+  /** Width of a prompt row: that of the text encoder, or of both side by side. */
+  async #contextWidth(): Promise<number> {
+    const { text_encoder, text_encoder_2 } = this.pack.manifest;
+    const { config: first } = await this.#textEncoder('text_encoder', text_encoder);
+    if (!text_encoder_2) return first.hidden_size;
+    return first.hidden_size + (await this.#textEncoder('text_encoder_2', text_encoder_2)).config.hidden_size;
+  }
+
+  #build(name: string, graph: Graph): BuiltNetwork {
+    const parameters = [...graph.constants.values()].reduce((n, { dims, literal }) => n + (literal ? 0 : dims.reduce((size, d) => size * d, 1)), 0);
+    return { ...exportGraph(graph, this.#options), name, parameters };
+  }
+
+  /** Files are opened once per set and only when a network needs them. A failure is not remembered. */
+  #once<T>(key: string, open: () => Promise<T>): Promise<T> {
+    let opened = this.#opened.get(key) as Promise<T> | undefined;
+    if (!opened) {
+      opened = open();
+      opened.catch(() => this.#opened.delete(key));
+      this.#opened.set(key, opened);
+    }
+    return opened;
+  }
+}

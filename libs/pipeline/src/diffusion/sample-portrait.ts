@@ -1,0 +1,133 @@
+/**
+ * Stage 3: noise → portraits, steered by the rows of stage 2.
+ *
+ * Reference: JackAILab/ConsistentID e234008, the second half of `__call__` of its SD1.5 pipeline; diffusers 0.31.0.
+ */
+import { createHash } from 'node:crypto';
+import { float32, floats, nextTurn } from '@likeness/inference';
+import { encodePicture, outputFormats, type OutputFormat } from '../image/encode.ts';
+import type { Picture } from '../image/picture.ts';
+import type { DiffusionModels } from '../model-set.ts';
+import { seedOfImage } from '../options.ts';
+import { createNoise, type NoiseGenerator } from '../random/index.ts';
+import { readTensors, stackRows, tensorOf, type FloatTensor } from '../safetensors.ts';
+import { createScheduler, type Schedule, type SchedulerName } from '../schedulers/index.ts';
+import { guide, rowOfStep } from './guidance.ts';
+import { provenanceOf } from './provenance.ts';
+
+export interface SamplePortraitInput {
+  /** As `embedIdentity` left them. */
+  readonly promptRows: Uint8Array;
+  /** Pixels, multiples of 8. */
+  readonly width: number;
+  readonly height: number;
+  readonly steps: number;
+  readonly scheduler: SchedulerName;
+  readonly guidanceScale: number;
+  /** The last step that sees the plain text; −1: none. */
+  readonly mergeStep: number;
+  readonly identityScale: number;
+  /** Of the first image; image k has seed + k. */
+  readonly seed: number;
+  readonly numImages: number;
+  readonly format: OutputFormat;
+  /** For the record inside the picture. */
+  readonly prompt: string;
+  readonly negativePrompt: string;
+}
+
+export interface GeneratedImage {
+  readonly bytes: Uint8Array;
+  readonly contentType: string;
+  readonly width: number;
+  readonly height: number;
+  readonly seed: number;
+  /** Of the bytes, in hex. */
+  readonly sha256: string;
+}
+
+export interface SampleHooks {
+  /** Called after every step, counted from 1 over all images. */
+  readonly onStep?: (step: number, total: number, latents: FloatTensor) => void;
+  /** Looked at between steps. */
+  readonly signal?: AbortSignal;
+}
+
+/** The same input gives the same bytes. Images are made one after another. @throws the signal's reason when it is aborted */
+export async function samplePortrait(models: DiffusionModels, input: SamplePortraitInput, { onStep, signal }: SampleHooks = {}): Promise<{ images: GeneratedImage[] }> {
+  const tensors = readTensors(input.promptRows);
+  const rows: Rows = { null: tensorOf(tensors, 'null'), text: tensorOf(tensors, 'text'), augmented: tensorOf(tensors, 'augmented') };
+  const scheduler = createScheduler(input.scheduler, await models.schedulerConfig());
+  const { factor, channels } = await models.latents();
+  const shape = [1, channels, input.height / factor, input.width / factor];
+  const images: GeneratedImage[] = [];
+  for (let k = 0; k < input.numImages; k++) {
+    const seed = seedOfImage(input.seed, k);
+    const noise = createNoise('cpu', seed);
+    const start = float32(shape, noise.normal(shape.reduce((n, d) => n * d)));
+    const schedule = scheduler.schedule(input.steps);
+    const calls = schedule.timesteps.length;
+    const step = async (done: number, latents: FloatTensor) => {
+      onStep?.(k * calls + done, input.numImages * calls, latents);
+      await nextTurn(signal);
+    };
+    const latents = await denoise(models, { ...input, rows, schedule, start, noise }, step);
+    const picture = toPicture(await decodeLatents(models, latents));
+    const bytes = await encodePicture(picture, input.format, provenanceOf(models.pack, input, seed));
+    images.push({ bytes, contentType: outputFormats[input.format], width: picture.width, height: picture.height, seed, sha256: sha256(bytes) });
+  }
+  return { images };
+}
+
+type Rows = Readonly<Record<'null' | 'text' | 'augmented', FloatTensor>>; // [1, 81, C] each
+
+export interface DenoiseInput {
+  readonly rows: Rows;
+  readonly schedule: Schedule;
+  /** Unit normal, [1, 4, h/8, w/8]. */
+  readonly start: FloatTensor;
+  /** For the schedulers that draw fresh noise at every step. */
+  readonly noise: NoiseGenerator;
+  readonly guidanceScale: number;
+  readonly mergeStep: number;
+  readonly identityScale: number;
+}
+
+/** The loop: schedule → predict → guide → step. */
+export async function denoise(
+  models: DiffusionModels,
+  { rows, schedule, start, noise, guidanceScale, mergeStep, identityScale }: DenoiseInput,
+  onStep: (step: number, latents: FloatTensor) => Promise<void> | void,
+): Promise<FloatTensor> {
+  const unet = await models.unet(start.dims[2]!, start.dims[3]!);
+  const conditioning = { text: stackRows(rows.null, rows.text), augmented: stackRows(rows.null, rows.augmented) }; // [2, 81, C]
+  let latents: Float32Array = start.data.map((x) => x * schedule.initNoiseSigma);
+  for (const [i, t] of schedule.timesteps.entries()) {
+    const predicted = await unet(schedule.scale(latents, i), t, conditioning[rowOfStep(i, mergeStep)], identityScale); // [2, 4, h/8, w/8]
+    const fresh = schedule.drawsNoise(i) ? noise.normal(latents.length) : undefined;
+    latents = schedule.step(latents, guide(predicted, guidanceScale), i, fresh);
+    await onStep(i + 1, float32(start.dims, latents)); // progress, preview, cancel
+  }
+  return float32(start.dims, latents);
+}
+
+/** Latents → picture values [1, 3, H, W] in 0 … 1. */
+export async function decodeLatents(models: DiffusionModels, latents: FloatTensor): Promise<FloatTensor> {
+  const decoder = await models.decoder(latents.dims[2]!, latents.dims[3]!);
+  const { scaling } = await models.latents();
+  const scaled = latents.data.map((x) => x / scaling);
+  const { sample } = await decoder.run({ latents: float32(latents.dims, scaled) });
+  const values = floats(sample!, 'sample').map((x) => Math.min(Math.max(x / 2 + 0.5, 0), 1));
+  return float32(sample!.dims, values);
+}
+
+/** [1, 3, H, W] in 0 … 1 → 8 bits. */
+export function toPicture({ dims, data }: FloatTensor): Picture {
+  const [, , height = 0, width = 0] = dims;
+  const area = height * width;
+  const pixels = new Uint8Array(3 * area);
+  for (let c = 0; c < 3; c++) for (let i = 0; i < area; i++) pixels[3 * i + c] = Math.round(data[c * area + i]! * 255);
+  return { width, height, channels: 3, data: pixels };
+}
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');

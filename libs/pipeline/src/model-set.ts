@@ -1,0 +1,207 @@
+/** The loaded models of a pack. Each is built and loaded when a stage first asks for it, so a worker only holds what its stage uses. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createSession, float32, floats, type ExecutionProvider, type Session } from '@likeness/inference';
+import { PackNetworks, type BuiltNetwork, type ConsistentIdPack, type StoredNetwork } from '@likeness/models';
+import { defaultClipImageConfig, type ClipImageConfig } from './embedding/clip-image.ts';
+import { FACIAL_TOKEN, IMAGE_TOKEN } from './embedding/facial-markers.ts';
+import { recognitionScaling, type RecognitionScaling } from './parsing/face-analysis.ts';
+import type { ChannelOrder } from './parsing/face-detection.ts';
+import type { FloatTensor } from './safetensors.ts';
+import { ClipTokenizer, loadClipTokenizer } from './tokenizer/index.ts';
+
+/** What stage 1 needs. */
+export interface ParsingModels {
+  readonly pack: ConsistentIdPack;
+  readonly channelOrder: ChannelOrder;
+  /** Side of the parser's input. */
+  readonly parserSize: number;
+  parser(): Promise<Session>;
+  /** Null: the pack has none. */
+  detector(): Promise<Session | null>;
+}
+
+/** What stage 2 needs. */
+export interface EmbeddingModels {
+  readonly pack: ConsistentIdPack;
+  readonly channelOrder: ChannelOrder;
+  readonly clipImage: ClipImageConfig;
+  tokenizer(): Promise<ClipTokenizer>;
+  recogniser(): Promise<{ readonly session: Session; readonly scaling: RecognitionScaling }>;
+  imageEncoder(): Promise<Session>;
+  textEncoder(): Promise<Session>;
+  identityProjection(): Promise<Session>;
+  visualProjection(): Promise<Session>;
+  fuse(): Promise<Session>;
+  /** A value that depends on the models alone, computed at its first use. */
+  once(name: string, compute: () => Promise<FloatTensor>): Promise<FloatTensor>;
+}
+
+/** The noise that the network sees in latents [1, 4, h, w] at a timestep, without and with the prompt: [2, 4, h, w]. */
+export type Predict = (latents: Float32Array, timestep: number, rows: FloatTensor, identityScale: number) => Promise<Float32Array>;
+
+/** What stage 3 needs. Heights and widths are those of the latents. */
+export interface DiffusionModels {
+  readonly pack: ConsistentIdPack;
+  /** Pixels per latent along a side, channels of the latents, and what they are multiplied by for the UNet. */
+  latents(): Promise<{ readonly factor: number; readonly channels: number; readonly scaling: number }>;
+  schedulerConfig(): Promise<Readonly<Record<string, unknown>>>;
+  unet(height: number, width: number): Promise<Predict>;
+  decoder(height: number, width: number): Promise<Session>;
+}
+
+export interface ModelSetOptions {
+  readonly provider?: ExecutionProvider | undefined;
+  readonly threads?: number | undefined;
+  /** Where converted weights are kept. */
+  readonly weightsFolder?: string | undefined;
+}
+
+/** Graphs have static shapes, so every picture size has its own two sessions; the sizes used last stay loaded. */
+const SIZES_KEPT = 2;
+
+export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels {
+  readonly pack: ConsistentIdPack;
+  readonly networks: PackNetworks;
+  readonly clipImage = defaultClipImageConfig;
+  readonly #options: ModelSetOptions;
+  readonly #sessions = new Map<string, Promise<Session>>();
+  readonly #values = new Map<string, Promise<unknown>>();
+
+  constructor(pack: ConsistentIdPack, options: ModelSetOptions = {}) {
+    this.pack = pack;
+    this.networks = new PackNetworks(pack, { weightsFolder: options.weightsFolder });
+    this.#options = options;
+  }
+
+  get channelOrder(): ChannelOrder {
+    return this.pack.manifest.face_channel_order;
+  }
+
+  get parserSize(): number {
+    return this.pack.manifest.parser_size;
+  }
+
+  parser = () => this.#session('parser', () => this.networks.parser());
+
+  async detector(): Promise<Session | null> {
+    const stored = this.networks.detector();
+    return stored && this.#session('detector', async () => stored);
+  }
+
+  async recogniser(): Promise<{ session: Session; scaling: RecognitionScaling }> {
+    const session = await this.#session('recogniser', () => this.networks.recognizer());
+    const scaling = await this.#value('recogniser scaling', async () => {
+      const { recognizer } = this.pack.manifest;
+      return 'file' in recognizer ? recognitionScaling(await readFile(join(this.pack.folder, recognizer.file))) : { mean: 127.5, std: 127.5 };
+    });
+    return { session, scaling };
+  }
+
+  imageEncoder = () => this.#session('image encoder', () => this.networks.imageEncoder());
+  textEncoder = () => this.#session('text encoder', () => this.networks.textEncoder());
+  identityProjection = () => this.#session('identity projection', () => this.networks.identityProjection());
+  visualProjection = () => this.#session('visual projection', () => this.networks.visualProjection());
+  fuse = () => this.#session('fuse', () => this.networks.fuse());
+
+  tokenizer(): Promise<ClipTokenizer> {
+    const options = { cleaning: 'huggingface', addedTokens: [IMAGE_TOKEN, FACIAL_TOKEN] } as const;
+    return this.#value('tokenizer', async () => {
+      const { tokenizer } = this.pack.manifest;
+      return tokenizer === null ? new ClipTokenizer(options) : loadClipTokenizer(join(this.pack.folder, tokenizer), options);
+    });
+  }
+
+  once(name: string, compute: () => Promise<FloatTensor>): Promise<FloatTensor> {
+    return this.#value(name, compute);
+  }
+
+  latents = () => this.networks.latents();
+  schedulerConfig = () => this.networks.schedulerConfig();
+
+  async unet(height: number, width: number): Promise<Predict> {
+    const session = await this.#sized('unet', height, width, () => this.networks.unet(height, width));
+    const shape = session.inputs.find(({ name }) => name === 'sample')!.dims as number[]; // [2, 4, h, w]
+    return async (latents, timestep, rows, identityScale) => {
+      const sample = new Float32Array(2 * latents.length);
+      sample.set(latents);
+      sample.set(latents, latents.length);
+      const { sample_out } = await session.run({
+        sample: float32(shape, sample),
+        timestep: float32([2], Float32Array.of(timestep, timestep)),
+        encoder_hidden_states: rows,
+        ip_scale: float32([1], Float32Array.of(identityScale)),
+      });
+      return floats(sample_out!, 'sample_out');
+    };
+  }
+
+  decoder(height: number, width: number): Promise<Session> {
+    return this.#sized('decoder', height, width, () => this.networks.decoder(height, width));
+  }
+
+  /** Loads what a stage needs, the last one at the pack's default size. */
+  async warmUp(stage: 'parse' | 'embed' | 'sample'): Promise<void> {
+    if (stage === 'parse') {
+      await this.detector();
+      await this.parser();
+    } else if (stage === 'embed') {
+      await this.tokenizer();
+      await this.recogniser();
+      for (const load of [this.imageEncoder, this.textEncoder, this.identityProjection, this.visualProjection, this.fuse]) await load();
+    } else {
+      const { width, height } = this.pack.manifest.defaults;
+      const { factor } = await this.latents();
+      await this.unet(height / factor, width / factor);
+      await this.decoder(height / factor, width / factor);
+    }
+  }
+
+  async release(): Promise<void> {
+    const sessions = [...this.#sessions.values()];
+    this.#sessions.clear();
+    for (const session of await Promise.allSettled(sessions)) if (session.status === 'fulfilled') await session.value.release();
+  }
+
+  #session(key: string, build: () => Promise<BuiltNetwork | StoredNetwork>): Promise<Session> {
+    let session = this.#sessions.get(key);
+    if (!session) {
+      session = build().then((network) => this.#load(network));
+      session.catch(() => this.#sessions.delete(key)); // a failure is not remembered
+      this.#sessions.set(key, session);
+    }
+    return session;
+  }
+
+  /** The session of a size; the one used longest ago gives way. */
+  async #sized(kind: string, height: number, width: number, build: () => Promise<BuiltNetwork>): Promise<Session> {
+    const key = `${kind} ${width}×${height}`;
+    const session = this.#session(key, build);
+    this.#sessions.delete(key);
+    this.#sessions.set(key, session); // now the last one
+    const sizes = [...this.#sessions.keys()].filter((other) => other.startsWith(`${kind} `));
+    for (const old of sizes.slice(0, -SIZES_KEPT)) {
+      const gone = this.#sessions.get(old);
+      this.#sessions.delete(old);
+      await (await gone)?.release();
+    }
+    return session;
+  }
+
+  #load(network: BuiltNetwork | StoredNetwork): Promise<Session> {
+    const { provider, threads } = this.#options;
+    const common = { name: `${this.pack.manifest.name}/${network.name}`, ...(provider && { provider }), ...(threads && { threads }) };
+    if ('path' in network) return createSession({ ...common, path: network.path });
+    return createSession({ ...common, bytes: network.bytes, ...(network.externalFolder !== undefined && { folder: network.externalFolder }) });
+  }
+
+  #value<T>(key: string, compute: () => Promise<T>): Promise<T> {
+    let value = this.#values.get(key) as Promise<T> | undefined;
+    if (!value) {
+      value = compute();
+      value.catch(() => this.#values.delete(key));
+      this.#values.set(key, value);
+    }
+    return value;
+  }
+}

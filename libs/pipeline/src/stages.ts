@@ -1,0 +1,50 @@
+/** The three stages of a pack, ready to run: which functions its pipeline stands for, over models that are loaded when first needed. */
+import type { ExecutionProvider } from '@likeness/inference';
+import { loadPack, type Pack } from '@likeness/models';
+import { samplePortrait, type GeneratedImage, type SampleHooks, type SamplePortraitInput } from './diffusion/sample-portrait.ts';
+import { embedIdentity, type EmbeddedIdentity, type EmbedIdentityInput } from './embedding/embed-identity.ts';
+import { identitySimilarity } from './embedding/identity-similarity.ts';
+import { ModelSet } from './model-set.ts';
+import { noopStages } from './noop.ts';
+import { parseFace, type ParsedFace, type ParseFaceInput } from './parsing/parse-face.ts';
+
+export type StageName = 'parse' | 'embed' | 'sample';
+
+export interface Stages {
+  readonly pack: Pack;
+  parseFace(input: ParseFaceInput): Promise<ParsedFace>;
+  embedIdentity(input: EmbedIdentityInput): Promise<EmbeddedIdentity>;
+  samplePortrait(input: SamplePortraitInput, hooks?: SampleHooks): Promise<{ images: GeneratedImage[] }>;
+  /** Cosine between the face of an identity and that of a picture; null where the pack is not trained or the picture shows no face. */
+  identitySimilarity(identity: Uint8Array, image: Uint8Array): Promise<number | null>;
+  /** Loads what a stage needs at the pack's default size, so that its first job does not wait. */
+  warmUp(stage: StageName): Promise<void>;
+  /** Gives the models' memory back. */
+  release(): Promise<void>;
+}
+
+export interface StageOptions {
+  /** Folders with packs; default: those of the repository. */
+  readonly packDirs?: readonly string[] | undefined;
+  readonly provider?: ExecutionProvider | undefined;
+  readonly threads?: number | undefined;
+  /** Where weights that had to be converted are kept; without it they are held in memory. */
+  readonly weightsFolder?: string | undefined;
+}
+
+/** @throws PackError `model_unavailable` when there is no such pack */
+export async function openStages(name: string, options: StageOptions = {}): Promise<Stages> {
+  const pack = await loadPack(name, options.packDirs);
+  const { manifest } = pack;
+  if (manifest.pipeline === 'noop') return noopStages(pack);
+  const models = new ModelSet({ ...pack, manifest }, options);
+  return {
+    pack,
+    parseFace: (input) => parseFace(models, input),
+    embedIdentity: (input) => embedIdentity(models, input),
+    samplePortrait: (input, hooks) => samplePortrait(models, input, hooks),
+    identitySimilarity: (identity, image) => identitySimilarity(models, identity, image),
+    warmUp: (stage) => models.warmUp(stage),
+    release: () => models.release(),
+  };
+}
