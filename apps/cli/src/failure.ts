@@ -30,9 +30,10 @@ export function exitCodeOf(code: string): 1 | 2 | 3 {
   return code === 'model_unavailable' ? 3 : 1;
 }
 
-/** Prints the failure and returns the exit code; 0 for what commander throws after help and version. */
+/** Prints the failure and returns the exit code; 0 for what commander throws after help was asked for. */
 export function reportFailure(error: unknown, print: (line: string) => void): number {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
+  if (error instanceof CommanderError && error.code === 'commander.help') return 2; // no command was named: the help is the answer
   const { code, message } = error instanceof CommanderError ? { code: 'validation_failed', message: error.message.replace(/^error: /, '') } : serviceError(error);
   print(`error ${code}: ${message}`);
   if (code === 'internal' && error instanceof Error && error.stack) print(error.stack);
