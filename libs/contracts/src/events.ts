@@ -23,5 +23,13 @@ export const WebhookBody = z
   .meta({ id: 'WebhookBody' });
 export type WebhookBody = z.infer<typeof WebhookBody>;
 
-export const SCOPES = ['generations:read', 'generations:write', 'uploads:write', 'subjects:write', 'subjects:erase', 'webhooks:manage', 'admin'] as const;
+export const SCOPES = [
+  'generations:read',
+  'generations:write',
+  'uploads:write',
+  'subjects:write',
+  'subjects:erase',
+  'webhooks:manage',
+  'admin',
+] as const;
 export type Scope = (typeof SCOPES)[number];

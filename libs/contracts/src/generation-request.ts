@@ -7,11 +7,11 @@ export const FACIAL_REGIONS = ['face', 'eyes', 'ears', 'nose', 'mouth'] as const
 export const FORMATS = ['png', 'jpeg', 'webp'] as const;
 
 /** Bytes of one picture and of a whole request body. */
-export const PICTURE_MAX_BYTES = 20 * 1024 * 1024;
+export const PICTURE_MAX_BYTES = 20_000_000;
 export const PICTURE_MAX_PIXELS = 50_000_000;
 export const PICTURE_MIN_SIDE = 64;
 /** Four pictures as base64 in one JSON body do not fit; uploads are for that. */
-export const BODY_MAX_BYTES = 30 * 1024 * 1024;
+export const BODY_MAX_BYTES = 30_000_000;
 
 /** An upload id, an `https:` URL (`http:` only to exempted addresses), or a `data:` URI with base64. */
 export const ReferenceImage = z
@@ -19,14 +19,19 @@ export const ReferenceImage = z
   .max(BODY_MAX_BYTES)
   .refine(
     (text) => id('upload').safeParse(text).success || /^https?:\/\/[^\s]+$/i.test(text) || /^data:[\w.+-]+\/[\w.+-]+;base64,/.test(text),
-    { error: (issue) => `must be an upload id, an https: URL or a data: URI with base64; got ${preview(issue.input)}` },
+    'must be an upload id, an https: URL or a data: URI with base64',
   )
   .meta({ id: 'ReferenceImage', description: 'upload id, https: URL, or data: URI (base64)' });
 
 /** An absolute step −1…steps, or a fraction of the steps: a number below 1 that is not an integer, or a string with a decimal point. */
 export const MergeStep = z
-  .union([z.int().min(-1).max(100), z.number().gt(0).lt(1), z.string().regex(/^(0?\.\d+|1\.0+|0\.0+)$/, 'a fraction is written with a decimal point, "0.0" to "1.0"')])
-  .meta({ id: 'MergeStep', description: 'the step after which the fine-grained facial features enter: absolute (−1…steps) or a fraction ("0.6")' });
+  .union([z.int().min(-1).max(100), z.number().gt(0).lt(1), z.string().regex(/^(0?\.\d+|1\.0+|0\.0+)$/)], {
+    error: 'must be a whole number from -1 to 100, a number between 0 and 1, or a fraction with a decimal point from "0.0" to "1.0"',
+  })
+  .meta({
+    id: 'MergeStep',
+    description: 'the step after which the fine-grained facial features enter: absolute (−1…steps) or a fraction ("0.6")',
+  });
 
 const side = z.int().min(256).max(1024).multipleOf(8);
 
@@ -44,9 +49,21 @@ export const GenerationInput = z
     guidance_scale: z.number().min(1).max(20).optional(),
     merge_step: MergeStep.optional(),
     identity_scale: z.number().min(0).max(2).optional(),
-    seed: z.int().min(0).max(2 ** 32 - 1).optional().describe('absent: random, reported back'),
-    facial_regions: z.array(z.enum(FACIAL_REGIONS)).max(5).refine((r) => new Set(r).size === r.length, 'each region at most once').optional(),
-    pack: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/).optional(),
+    seed: z
+      .int()
+      .min(0)
+      .max(2 ** 32 - 1)
+      .optional()
+      .describe('absent: random, reported back'),
+    facial_regions: z
+      .array(z.enum(FACIAL_REGIONS))
+      .max(5)
+      .refine((r) => new Set(r).size === r.length, 'must name each region at most once')
+      .optional(),
+    pack: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)
+      .optional(),
     format: z.enum(FORMATS).optional(),
   })
   .meta({ id: 'GenerationInput' });
@@ -58,25 +75,39 @@ export const WEBHOOK_EVENTS = ['started', 'progress', 'completed'] as const;
 export const WebhookUrl = z
   .string()
   .max(2048)
-  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), { error: (issue) => `must be an absolute https: URL; got ${preview(issue.input)}` })
+  .refine((text) => {
+    const url = URL.canParse(text) ? new URL(text) : null;
+    return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
+  }, 'must be an absolute https: URL without credentials')
   .meta({ id: 'WebhookUrl', format: 'uri' });
 
 export const Metadata = z
   .record(z.string().min(1).max(64), z.string().max(512))
-  .refine((m) => Object.keys(m).length <= 16, 'at most 16 keys')
+  .refine((m) => Object.keys(m).length <= 16, 'must have at most 16 keys')
   .meta({ id: 'Metadata', description: 'up to 16 keys, values up to 512 characters; returned as given' });
 
-/** ISO 8601 duration in days, hours, minutes and seconds, e.g. `P30D` or `PT12H`. */
-export const IsoDuration = z.string().regex(/^P(?=.)(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+S)?)?$/, 'an ISO 8601 duration such as P30D or PT12H').meta({ id: 'IsoDuration' });
+/** ISO 8601 duration in days, hours, minutes and seconds, e.g. `P30D` or `PT12H`: up to ten years. */
+export const IsoDuration = z
+  .string()
+  .regex(/^P(?=.)(\d{1,9}D)?(T(?=.)(\d{1,9}H)?(\d{1,9}M)?(\d{1,9}S)?)?$/, 'must be an ISO 8601 duration such as P30D or PT12H')
+  .refine((text) => isoDurationSeconds(text) <= 3650 * 86_400, 'must be at most P3650D')
+  .meta({ id: 'IsoDuration' });
+
+export function isoDurationSeconds(text: string): number {
+  const [, days = '0', hours = '0', minutes = '0', seconds = '0'] =
+    /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$/.exec(text) ?? [];
+  return Number(days) * 86_400 + Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
+}
 
 /** `15s`, `2m`, `1h`: 5 seconds to 24 hours. Header `Cancel-After` and body field alike. */
 export const CancelAfter = z
   .string()
-  .regex(/^\d+[smh]$/, 'a number with s, m or h, such as 15s')
-  .refine((text) => cancelAfterSeconds(text) >= 5 && cancelAfterSeconds(text) <= 86_400, 'between 5s and 24h')
+  .regex(/^\d+[smh]$/, { abort: true, error: 'must be a number with s, m or h, such as 15s' })
+  .refine((text) => cancelAfterSeconds(text) >= 5 && cancelAfterSeconds(text) <= 86_400, 'must be between 5s and 24h')
   .meta({ id: 'CancelAfter' });
 
-export const cancelAfterSeconds = (text: string): number => Number(text.slice(0, -1)) * { s: 1, m: 60, h: 3600 }[text.slice(-1) as 's' | 'm' | 'h'];
+export const cancelAfterSeconds = (text: string): number =>
+  Number(text.slice(0, -1)) * { s: 1, m: 60, h: 3600 }[text.slice(-1) as 's' | 'm' | 'h'];
 
 /** The body of `POST /v1/generations`. In `multipart/form-data`, part `request` holds the same without `input.reference_images`. */
 export const CreateGeneration = z
@@ -92,7 +123,16 @@ export const CreateGeneration = z
   .meta({ id: 'CreateGeneration' });
 export type CreateGeneration = z.infer<typeof CreateGeneration>;
 
-export const CreateGenerationPart = CreateGeneration.extend({ input: GenerationInput.omit({ reference_images: true }) }).meta({ id: 'CreateGenerationPart' });
+export const CreateGenerationPart = CreateGeneration.extend({ input: GenerationInput.omit({ reference_images: true }) }).meta({
+  id: 'CreateGenerationPart',
+});
+
+/** Seconds that a client is willing to wait for an answer: `?wait=` and `Prefer: wait=`. */
+export const WAIT_MAX_SECONDS = 60;
+export const GetGeneration = z.strictObject({ wait: z.coerce.number().int().min(1).max(WAIT_MAX_SECONDS).optional() });
+
+/** Header `Idempotency-Key`: 1–255 printable ASCII characters. */
+export const IdempotencyKey = z.string().regex(/^[\x20-\x7e]{1,255}$/, 'must have 1 to 255 printable characters');
 
 /** Query of `GET /v1/generations`. */
 export const ListGenerations = z.strictObject({
@@ -106,9 +146,9 @@ export const ListGenerations = z.strictObject({
 export const CreateUpload = z
   .strictObject({
     filename: z.string().min(1).max(255),
-    content_type: z.string().regex(/^image\/[\w.+-]+$/),
+    content_type: z.string().regex(/^image\/[\w.+-]{1,64}$/, 'must be the media type of a picture, such as image/jpeg'),
     size: z.int().min(1).max(PICTURE_MAX_BYTES),
-    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 as 64 lower-case hexadecimal digits'),
   })
   .meta({ id: 'CreateUpload' });
 export type CreateUpload = z.infer<typeof CreateUpload>;

@@ -15,6 +15,15 @@ export type StageName = z.infer<typeof StageName>;
 
 export const isTerminal = (status: GenerationStatus): boolean => status !== 'queued' && status !== 'processing';
 
+/**
+ * A request's input as it was accepted: everything filled in. Sizes are the pack's own here (`noop` draws one pixel), and pictures
+ * that came as bytes have become uploads.
+ */
+export const AcceptedInput = GenerationInput.required()
+  .extend({ width: z.int().min(1), height: z.int().min(1) })
+  .meta({ id: 'AcceptedInput' });
+export type AcceptedInput = z.infer<typeof AcceptedInput>;
+
 /** One portrait. `url` is signed, absolute, needs no Authorization and lives for an hour. */
 export const Artifact = z
   .object({
@@ -39,7 +48,9 @@ export const Generation = z
     sequence: z.int().describe('rises with every visible change; drop anything older than what you have'),
     queue: z.object({ position: z.int(), eta_seconds: z.number() }).nullable().describe('while queued'),
     progress: z.object({ step: z.int(), total: z.int(), percent: z.number(), preview_url: z.url().nullable() }).nullable(),
-    input: GenerationInput.nullable().describe('as given, with the defaults of the pack and the seed filled in; pictures as upload ids or URLs'),
+    input: AcceptedInput.nullable().describe(
+      'as given, with the defaults of the pack and the seed filled in; pictures as upload ids or URLs',
+    ),
     output: z.array(Artifact).nullable(),
     error: JobError.nullable(),
     warnings: z.array(z.string()),
@@ -55,7 +66,12 @@ export const Generation = z
     data_removed: z.boolean(),
     metadata: Metadata,
     usage: z.object({ gpu_seconds: z.number(), images: z.int() }),
-    timings_ms: z.object({ queued: z.number().nullable(), parse: z.number().nullable(), embed: z.number().nullable(), sample: z.number().nullable() }),
+    timings_ms: z.object({
+      queued: z.number().nullable(),
+      parse: z.number().nullable(),
+      embed: z.number().nullable(),
+      sample: z.number().nullable(),
+    }),
     cache: z.object({ parse: z.boolean(), embed: z.boolean() }).describe('whether the stage was reused from an earlier job'),
     urls: z.object({ get: z.url(), cancel: z.url() }),
   })
@@ -87,5 +103,7 @@ const WorkerClassState = z.object({
   slots: z.int().describe('stages that the live workers of the class can run at once'),
   oldest_seconds: z.number(),
 });
-export const QueueState = z.object({ parsing: WorkerClassState, embedding: WorkerClassState, diffusion: WorkerClassState }).meta({ id: 'QueueState' });
+export const QueueState = z
+  .object({ parsing: WorkerClassState, embedding: WorkerClassState, diffusion: WorkerClassState })
+  .meta({ id: 'QueueState' });
 export type QueueState = z.infer<typeof QueueState>;
