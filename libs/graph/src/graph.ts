@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Place } from './weights/source.ts';
 import type { DType, Shape, Tensor } from './tensor.ts';
 
@@ -104,7 +105,8 @@ export class Graph {
 
   #literal(dtype: DType, dims: readonly number[], values: readonly number[], data: ArrayBufferView): Tensor {
     const shape = dims.length === 1 && values.length === dims[0] ? '' : `[${dims.join(', ')}]`;
-    const name = `${dtype}${shape}(${values.join(', ')})`;
+    const listed = values.join(', ');
+    const name = `${dtype}${shape}(${values.length <= 8 ? listed : `${values.length} values, sha256 ${createHash('sha256').update(listed).digest('hex').slice(0, 12)}`})`;
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     return this.constant({ name, dtype, dims, recipe: name, bytes: () => bytes, literal: true });
   }

@@ -27,8 +27,6 @@ const unary = (op: string, x: Tensor, attributes = {}, domain = ''): Tensor => x
 export const relu = (x: Tensor): Tensor => unary('Relu', x);
 export const sigmoid = (x: Tensor): Tensor => unary('Sigmoid', x);
 export const sin = (x: Tensor): Tensor => unary('Sin', x);
-export const exp = (x: Tensor): Tensor => unary('Exp', x);
-export const neg = (x: Tensor): Tensor => unary('Neg', x);
 
 /** x·Φ(x) with the error function, not the tanh approximation. */
 export const gelu = (x: Tensor): Tensor => unary('Gelu', x);

@@ -6,7 +6,8 @@ export function reshape(x: Tensor, dims: readonly number[]): Tensor {
   const count = elementCount(x.dims);
   const known = dims.reduce((n, d) => (d === -1 ? n : n * d), 1);
   const full = dims.map((d) => (d === -1 ? count / known : d));
-  if (elementCount(full) !== count) throw new RangeError(`[${x.dims.join(', ')}] cannot become [${dims.join(', ')}].`);
+  if (elementCount(full) !== count || !full.every(Number.isInteger))
+    throw new RangeError(`[${x.dims.join(', ')}] cannot become [${dims.join(', ')}].`);
   if (full.length === x.dims.length && full.every((d, i) => d === x.dims[i])) return x;
   return x.graph.node('Reshape', [x, x.graph.ints(full)], { dtype: x.dtype, dims: full });
 }

@@ -11,12 +11,6 @@ export function argMax(x: Tensor, axis: number): Tensor {
 export const cumulativeSum = (x: Tensor, axis: number): Tensor =>
   x.graph.node('CumSum', [x, x.graph.ints([axisOf(axis, x.dims.length)], [])], x);
 
-/** Sum along an axis, which stays with size 1. */
-export function sum(x: Tensor, axis: number): Tensor {
-  const at = axisOf(axis, x.dims.length);
-  return x.graph.node('ReduceSum', [x, x.graph.ints([at])], { dtype: x.dtype, dims: x.dims.with(at, 1) }, { keepdims: 1 });
-}
-
 /** [B, C, H, W] → [B, C, 1, 1] */
 export const globalAveragePool = (x: Tensor): Tensor =>
   x.graph.node('GlobalAveragePool', [x], { dtype: x.dtype, dims: [x.dims[0]!, x.dims[1]!, 1, 1] });

@@ -229,12 +229,14 @@ function longOf(bytes: Uint8Array): number | bigint {
   return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
 }
 
+/** A value in a message: short, and without end only for values that have one. */
 function text(value: Pickled | undefined): string {
   if (isRef(value, 'callable') || isRef(value, 'inert')) return value.name;
-  if (Array.isArray(value)) return value.length > 8 ? `a list of ${value.length}` : `(${value.map(text).join(', ')})`;
-  return typeof value === 'string'
-    ? JSON.stringify(value.slice(0, 80))
-    : typeof value === 'object' && value !== null
-      ? `a ${value.constructor.name}`
-      : String(value);
+  if (Array.isArray(value))
+    return `(${value
+      .slice(0, 8)
+      .map((item) => (Array.isArray(item) ? 'a list' : text(item)))
+      .join(', ')}${value.length > 8 ? ', …' : ''})`;
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 80));
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

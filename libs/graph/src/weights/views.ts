@@ -1,16 +1,29 @@
 import { WeightError } from './errors.ts';
 import type { WeightSource } from './source.ts';
 
-/** The source seen through a change of names: `stored` gives the stored key of a key. */
-function view(source: WeightSource, how: string, keys: readonly string[] | undefined, stored: (key: string) => string): WeightSource {
+/** The source seen through a change of names: `stored` gives the stored key of a key, undefined where there is none. */
+function view(
+  source: WeightSource,
+  how: string,
+  keys: readonly string[] | undefined,
+  stored: (key: string) => string | undefined,
+): WeightSource {
+  const through = <T>(key: string, use: (storedKey: string) => T): T | undefined => {
+    const name = stored(key);
+    return name === undefined ? undefined : use(name);
+  };
   return {
     name: source.name,
     fingerprint: `${source.fingerprint} ${how}`,
     keys,
-    has: (key) => source.has(stored(key)),
-    shape: (key) => source.shape(stored(key)),
-    read: (key, shape) => source.read(stored(key), shape),
-    place: (key) => source.place(stored(key)),
+    has: (key) => through(key, (name) => source.has(name)) ?? false,
+    shape: (key) => through(key, (name) => source.shape(name)),
+    place: (key) => through(key, (name) => source.place(name)),
+    read(key, shape) {
+      const values = through(key, (name) => source.read(name, shape));
+      if (!values) throw new WeightError('weight_missing', `${source.name} has no tensor "${key}".`);
+      return values;
+    },
   };
 }
 
@@ -32,7 +45,7 @@ export function renamed(source: WeightSource, keys: readonly string[], rename: (
       throw new WeightError('weight_read_twice', `${source.name}: "${key}" and "${stored.get(name)}" are both "${name}".`);
     stored.set(name, key);
   }
-  return view(source, JSON.stringify([...stored]), [...stored.keys()], (key) => stored.get(key) ?? key);
+  return view(source, JSON.stringify([...stored]), [...stored.keys()], (key) => stored.get(key));
 }
 
 /** Sources side by side; a key is read from the first that has it. */
