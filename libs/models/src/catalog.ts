@@ -72,6 +72,8 @@ const ConsistentIdManifest = z.strictObject({
   /** A folder with vocab.json and merges.txt; CLIP's own vocabulary when null. */
   tokenizer: path.nullable(),
   tokenizer_2: path.nullable().optional(),
+  /** SDXL: without a negative prompt its row is zero (a switch of the base's model_index.json). */
+  force_zeros_for_empty_prompt: z.boolean().default(true),
   unet: Network,
   vae: Network,
   scheduler: z.union([path, z.record(z.string(), z.unknown())]),

@@ -7,8 +7,9 @@ import { defaultClipImageConfig, type ClipImageConfig } from './embedding/clip-i
 import { FACIAL_TOKEN, IMAGE_TOKEN } from './embedding/facial-markers.ts';
 import { recognitionScaling, type RecognitionScaling } from './parsing/face-analysis.ts';
 import type { ChannelOrder } from './parsing/face-detection.ts';
+import type { PromptRow } from './embedding/prompt-rows.ts';
 import type { FloatTensor } from './safetensors.ts';
-import { ClipTokenizer, loadClipTokenizer } from './tokenizer/index.ts';
+import { ClipTokenizer, loadClipTokenizer, type ClipTokenizerOptions } from './tokenizer/index.ts';
 
 /** What stage 1 needs. */
 export interface ParsingModels {
@@ -27,9 +28,12 @@ export interface EmbeddingModels {
   readonly channelOrder: ChannelOrder;
   readonly clipImage: ClipImageConfig;
   tokenizer(): Promise<ClipTokenizer>;
+  /** SDXL only, as the second encoder. */
+  tokenizer2(): Promise<ClipTokenizer>;
   recogniser(): Promise<{ readonly session: Session; readonly scaling: RecognitionScaling }>;
   imageEncoder(): Promise<Session>;
   textEncoder(): Promise<Session>;
+  textEncoder2(): Promise<Session>;
   identityProjection(): Promise<Session>;
   visualProjection(): Promise<Session>;
   fuse(): Promise<Session>;
@@ -38,7 +42,7 @@ export interface EmbeddingModels {
 }
 
 /** The noise that the network sees in latents [1, 4, h, w] at a timestep, without and with the prompt: [2, 4, h, w]. */
-export type Predict = (latents: Float32Array, timestep: number, rows: FloatTensor, identityScale: number) => Promise<Float32Array>;
+export type Predict = (latents: Float32Array, timestep: number, rows: PromptRow, identityScale: number) => Promise<Float32Array>;
 
 /** What stage 3 needs. Heights and widths are those of the latents. */
 export interface DiffusionModels {
@@ -100,17 +104,15 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
 
   imageEncoder = () => this.#session('image encoder', () => this.networks.imageEncoder());
   textEncoder = () => this.#session('text encoder', () => this.networks.textEncoder());
+  textEncoder2 = () => this.#session('text encoder 2', () => this.networks.textEncoder2());
   identityProjection = () => this.#session('identity projection', () => this.networks.identityProjection());
   visualProjection = () => this.#session('visual projection', () => this.networks.visualProjection());
   fuse = () => this.#session('fuse', () => this.networks.fuse());
 
-  tokenizer(): Promise<ClipTokenizer> {
-    const options = { cleaning: 'huggingface', addedTokens: [IMAGE_TOKEN, FACIAL_TOKEN] } as const;
-    return this.#value('tokenizer', async () => {
-      const { tokenizer } = this.pack.manifest;
-      return tokenizer === null ? new ClipTokenizer(options) : loadClipTokenizer(join(this.pack.folder, tokenizer), options);
-    });
-  }
+  tokenizer = () => this.#tokenizer('tokenizer', { cleaning: 'huggingface', addedTokens: [IMAGE_TOKEN, FACIAL_TOKEN] });
+
+  /** It pads with "!". The reference forgets to tell it the facial marker, and its published weights were used so. */
+  tokenizer2 = () => this.#tokenizer('tokenizer_2', { cleaning: 'huggingface', addedTokens: [IMAGE_TOKEN], padToken: '!' });
 
   once(name: string, compute: () => Promise<FloatTensor>): Promise<FloatTensor> {
     return this.#value(name, compute);
@@ -122,15 +124,18 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
   async unet(height: number, width: number): Promise<Predict> {
     const session = await this.#sized('unet', height, width, () => this.networks.unet(height, width));
     const shape = session.inputs.find(({ name }) => name === 'sample')!.dims as number[]; // [2, 4, h, w]
-    return async (latents, timestep, rows, identityScale) => {
+    const { factor } = await this.latents();
+    const timeIds = timeIdsOf(height * factor, width * factor);
+    return async (latents, timestep, { tokens, pooled }, identityScale) => {
       const sample = new Float32Array(2 * latents.length);
       sample.set(latents);
       sample.set(latents, latents.length);
       const { sample_out } = await session.run({
         sample: float32(shape, sample),
         timestep: float32([2], Float32Array.of(timestep, timestep)),
-        encoder_hidden_states: rows,
+        encoder_hidden_states: tokens,
         ip_scale: float32([1], Float32Array.of(identityScale)),
+        ...(pooled && { text_embeds: pooled, time_ids: timeIds }),
       });
       return floats(sample_out!, 'sample_out');
     };
@@ -146,9 +151,10 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
       await this.detector();
       await this.parser();
     } else if (stage === 'embed') {
-      await this.tokenizer();
+      const second = this.pack.manifest.text_encoder_2 ? [this.tokenizer2, this.textEncoder2] : [];
+      const loads = [this.tokenizer, this.textEncoder, ...second, this.imageEncoder, this.identityProjection, this.visualProjection, this.fuse];
       await this.recogniser();
-      for (const load of [this.imageEncoder, this.textEncoder, this.identityProjection, this.visualProjection, this.fuse]) await load();
+      for (const load of loads) await load();
     } else {
       const { width, height } = this.pack.manifest.defaults;
       const { factor } = await this.latents();
@@ -161,6 +167,14 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
     for (const session of await Promise.allSettled(sessions)) if (session.status === 'fulfilled') await session.value.release();
+  }
+
+  /** The pack's own vocabulary, or CLIP's. */
+  #tokenizer(name: 'tokenizer' | 'tokenizer_2', options: ClipTokenizerOptions): Promise<ClipTokenizer> {
+    return this.#value(name, async () => {
+      const folder = this.pack.manifest[name];
+      return folder ? loadClipTokenizer(join(this.pack.folder, folder), options) : new ClipTokenizer(options);
+    });
   }
 
   #session(key: string, build: () => Promise<BuiltNetwork | StoredNetwork>): Promise<Session> {
@@ -204,4 +218,10 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
     }
     return value;
   }
+}
+
+/** SDXL is told of the picture's size before cropping, the corner of the crop, and the size wanted; here there is no crop. [2, 6] */
+export function timeIdsOf(height: number, width: number): FloatTensor {
+  const ids = [height, width, 0, 0, height, width];
+  return float32([2, 6], Float32Array.from([...ids, ...ids]));
 }

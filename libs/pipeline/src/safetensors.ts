@@ -1,5 +1,5 @@
-/** Named float32 arrays as one file, in the safetensors format: how identities and prompt rows travel between stages. */
-import { elementCount, float32, type TensorOf } from '@likeness/inference';
+/** Float32 arrays: joined, and as one file in the safetensors format, which is how identities and prompt rows travel between stages. */
+import { elementCount, float32, floats, type Outputs, type TensorOf } from '@likeness/inference';
 import { PipelineError } from './errors.ts';
 
 export type FloatTensor = TensorOf<'float32'>;
@@ -72,4 +72,22 @@ export function stackRows(...rows: readonly FloatTensor[]): FloatTensor {
 export function joinTokens(first: FloatTensor, second: FloatTensor): FloatTensor {
   const joined = stackRows(float32(first.dims.slice(1), first.data), float32(second.dims.slice(1), second.data));
   return float32([1, ...joined.dims], joined.data);
+}
+
+/** [1, n, C] and [1, n, D] → [1, n, C + D]. */
+export function joinChannels(first: FloatTensor, second: FloatTensor): FloatTensor {
+  const [rows = 0, c = 0, d = 0] = [first.dims[1], first.dims[2], second.dims[2]];
+  const data = new Float32Array(rows * (c + d));
+  for (let i = 0; i < rows; i++) {
+    data.set(first.data.subarray(i * c, (i + 1) * c), i * (c + d));
+    data.set(second.data.subarray(i * d, (i + 1) * d), i * (c + d) + c);
+  }
+  return float32([1, rows, c + d], data);
+}
+
+/** The output of that name of a network's run. */
+export function outputOf(outputs: Outputs, name: string): FloatTensor {
+  const tensor = outputs[name];
+  if (!tensor) throw new PipelineError('model_unusable', `The network has no output "${name}", but ${Object.keys(outputs).join(', ')}.`, { name });
+  return float32(tensor.dims, floats(tensor, name));
 }

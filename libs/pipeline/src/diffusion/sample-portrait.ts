@@ -1,16 +1,17 @@
 /**
  * Stage 3: noise → portraits, steered by the rows of stage 2.
  *
- * Reference: JackAILab/ConsistentID e234008, the second half of `__call__` of its SD1.5 pipeline; diffusers 0.31.0.
+ * Reference: JackAILab/ConsistentID e234008, the second half of `__call__` of its SD1.5 and SDXL pipelines; diffusers 0.31.0.
  */
 import { createHash } from 'node:crypto';
-import { float32, floats, nextTurn } from '@likeness/inference';
+import { float32, nextTurn } from '@likeness/inference';
+import { pairRows, readPromptRows, type PromptRows } from '../embedding/prompt-rows.ts';
 import { encodePicture, outputFormats, type OutputFormat } from '../image/encode.ts';
 import type { Picture } from '../image/picture.ts';
 import type { DiffusionModels } from '../model-set.ts';
 import { seedOfImage } from '../options.ts';
 import { createNoise, type NoiseGenerator } from '../random/index.ts';
-import { readTensors, stackRows, tensorOf, type FloatTensor } from '../safetensors.ts';
+import { outputOf, type FloatTensor } from '../safetensors.ts';
 import { createScheduler, type Schedule, type SchedulerName } from '../schedulers/index.ts';
 import { guide, rowOfStep } from './guidance.ts';
 import { provenanceOf } from './provenance.ts';
@@ -55,8 +56,7 @@ export interface SampleHooks {
 
 /** The same input gives the same bytes. Images are made one after another. @throws the signal's reason when it is aborted */
 export async function samplePortrait(models: DiffusionModels, input: SamplePortraitInput, { onStep, signal }: SampleHooks = {}): Promise<{ images: GeneratedImage[] }> {
-  const tensors = readTensors(input.promptRows);
-  const rows: Rows = { null: tensorOf(tensors, 'null'), text: tensorOf(tensors, 'text'), augmented: tensorOf(tensors, 'augmented') };
+  const rows = readPromptRows(input.promptRows);
   const scheduler = createScheduler(input.scheduler, await models.schedulerConfig());
   const { factor, channels } = await models.latents();
   const shape = [1, channels, input.height / factor, input.width / factor];
@@ -79,10 +79,8 @@ export async function samplePortrait(models: DiffusionModels, input: SamplePortr
   return { images };
 }
 
-type Rows = Readonly<Record<'null' | 'text' | 'augmented', FloatTensor>>; // [1, 81, C] each
-
 export interface DenoiseInput {
-  readonly rows: Rows;
+  readonly rows: PromptRows;
   readonly schedule: Schedule;
   /** Unit normal, [1, 4, h/8, w/8]. */
   readonly start: FloatTensor;
@@ -100,7 +98,7 @@ export async function denoise(
   onStep: (step: number, latents: FloatTensor) => Promise<void> | void,
 ): Promise<FloatTensor> {
   const unet = await models.unet(start.dims[2]!, start.dims[3]!);
-  const conditioning = { text: stackRows(rows.null, rows.text), augmented: stackRows(rows.null, rows.augmented) }; // [2, 81, C]
+  const conditioning = { text: pairRows(rows.null, rows.text), augmented: pairRows(rows.null, rows.augmented) }; // [2, 81, C]
   let latents: Float32Array = start.data.map((x) => x * schedule.initNoiseSigma);
   for (const [i, t] of schedule.timesteps.entries()) {
     const predicted = await unet(schedule.scale(latents, i), t, conditioning[rowOfStep(i, mergeStep)], identityScale); // [2, 4, h/8, w/8]
@@ -116,9 +114,8 @@ export async function decodeLatents(models: DiffusionModels, latents: FloatTenso
   const decoder = await models.decoder(latents.dims[2]!, latents.dims[3]!);
   const { scaling } = await models.latents();
   const scaled = latents.data.map((x) => x / scaling);
-  const { sample } = await decoder.run({ latents: float32(latents.dims, scaled) });
-  const values = floats(sample!, 'sample').map((x) => Math.min(Math.max(x / 2 + 0.5, 0), 1));
-  return float32(sample!.dims, values);
+  const sample = outputOf(await decoder.run({ latents: float32(latents.dims, scaled) }), 'sample');
+  return float32(sample.dims, sample.data.map((x) => Math.min(Math.max(x / 2 + 0.5, 0), 1)));
 }
 
 /** [1, 3, H, W] in 0 … 1 → 8 bits. */

@@ -5,7 +5,7 @@ import type { EmbeddingModels, ParsingModels } from '../model-set.ts';
 import { PipelineError } from '../errors.ts';
 import { findFace } from '../parsing/parse-face.ts';
 import { readTensors, tensorOf } from '../safetensors.ts';
-import { embedFace } from './embed-identity.ts';
+import { embedFace } from './encode-reference.ts';
 
 /**
  * Cosine of the ArcFace embeddings, −1 … 1. Null where it would mean nothing: the pack was never trained, the identity has no face,

@@ -1,4 +1,5 @@
-import { dirname, relative, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
 import { float32, type Tensor, type TensorOf } from '@likeness/inference';
 import { openPack, type ConsistentIdManifest } from '@likeness/models';
 import {
@@ -12,8 +13,10 @@ import {
   rowOfStep,
   schedulerFromConfig,
   stackRows,
+  timeIdsOf,
   toPicture,
   toRgb,
+  type PromptRows,
 } from '@likeness/pipeline';
 import type { ParityCase } from '../case.ts';
 import type { Value } from '../value.ts';
@@ -72,6 +75,7 @@ const generate: KindRunner = async (c) => {
       prompt_with_markers: marked.promptFace,
       prompt_text_only: marked.promptTextOnly,
       clean_input_ids: marked.cleanIds,
+      clean_input_ids_2: marked.cleanIds2 ?? null,
       facial_token_mask: marked.mask.flatMap((isMarked, i) => (isMarked ? [i] : [])),
       facial_token_idx: marked.positions,
       facial_token_idx_mask: marked.positionsMask,
@@ -80,9 +84,7 @@ const generate: KindRunner = async (c) => {
       clip_pixel_values: seen.clipPixels,
       id_tokens: seen.idTokens,
       id_tokens_uncond: seen.idTokensUncond,
-      'prompt_embeds.null': rows.null,
-      'prompt_embeds.text': rows.text,
-      'prompt_embeds.augmented': rows.augmented,
+      ...conditioning(rows, request),
       timesteps: float32([schedule.timesteps.length], Float32Array.from(schedule.timesteps)),
       latents: nested(trace),
       image: channelsLast(image),
@@ -94,11 +96,21 @@ const generate: KindRunner = async (c) => {
   }
 };
 
+/** The rows under the names of the cases; SDXL's pooled texts and picture sizes where there are any. */
+function conditioning(rows: PromptRows, { height, width }: Request): Record<string, Value> {
+  const named = Object.entries(rows).flatMap(([name, { tokens, pooled }]) => [
+    [`prompt_embeds.${name}`, tokens] as const,
+    ...(pooled ? [[`pooled.${name}`, pooled] as const] : []),
+  ]);
+  const sizes = timeIdsOf(height, width);
+  return { ...Object.fromEntries(named), time_ids: sizes };
+}
+
 export const generateKinds: Readonly<Record<string, KindRunner>> = { generate };
 
 /** A pack that lies in three places: the case's diffusers folder, transformers folder and checkpoint. */
 async function packOf(c: ParityCase, config: GenerateConfig, request: Request) {
-  const folder = dirname(resolve(c.folder, config.base));
+  const folder = resolve(c.folder, config.base);
   const at = (path: string, inner = '') => relative(folder, resolve(c.folder, path, inner));
   const network = (name: string) => ({ folder: at(config.base, name), ...(config.variant !== null && { variant: config.variant }) });
   const weights = { hash: 0, gain: 1, prelu: [] };
@@ -134,8 +146,15 @@ async function packOf(c: ParityCase, config: GenerateConfig, request: Request) {
     parser_size: isXl ? 1280 : 512,
     detector: null,
     recognizer: { config: { layers: [1, 1, 1, 1] }, weights },
+    force_zeros_for_empty_prompt: await forcesZeros(folder),
     face_channel_order: isXl ? 'bgr' : 'reference',
   });
+}
+
+/** diffusers' default where the file does not say. */
+async function forcesZeros(base: string): Promise<boolean> {
+  const index = JSON.parse(await readFile(join(base, 'model_index.json'), 'utf8')) as { force_zeros_for_empty_prompt?: boolean };
+  return index.force_zeros_for_empty_prompt ?? true;
 }
 
 async function faceOf(c: ParityCase): Promise<TensorOf<'float32'> | null> {
@@ -144,10 +163,7 @@ async function faceOf(c: ParityCase): Promise<TensorOf<'float32'> | null> {
 }
 
 /** Arrays of one shape under a new first axis. */
-function nested(steps: readonly TensorOf<'float32'>[]): Tensor {
-  const all = stackRows(...steps.map(({ dims, data }) => float32([1, ...dims], data)));
-  return all;
-}
+const nested = (steps: readonly TensorOf<'float32'>[]): Tensor => stackRows(...steps.map(({ dims, data }) => float32([1, ...dims], data)));
 
 /** [1, 3, H, W] → [H, W, 3] */
 function channelsLast({ dims, data }: TensorOf<'float32'>): Tensor {

@@ -1,0 +1,82 @@
+/**
+ * What a reference looks like to the networks: face embedding, identity tokens, region tokens. Nothing here depends on the prompt.
+ *
+ * Reference: JackAILab/ConsistentID e234008, `get_image_embeds`, `get_facial_embeds`, `get_prepare_faceid`.
+ */
+import { float32 } from '@likeness/inference';
+import type { Picture } from '../image/picture.ts';
+import type { EmbeddingModels } from '../model-set.ts';
+import { recogniseFace } from '../parsing/face-analysis.ts';
+import { outputOf, stackRows, type FloatTensor } from '../safetensors.ts';
+import { clipPixels, type ClipPixels } from './clip-image.ts';
+
+export interface SeenReference {
+  readonly face: FloatTensor; //               [1, 512]
+  readonly clipPixels: FloatTensor; //         [1, 3, S, S]
+  readonly regionPixels: FloatTensor; //       [5, 3, S, S], zeros for a region that is missing
+  readonly regionTokens: FloatTensor; //       [1, 5, 1, C]
+  readonly regionTokensUncond: FloatTensor; // [1, 5, 1, C]
+  readonly idTokens: FloatTensor; //           [1, 4, C]
+  readonly idTokensUncond: FloatTensor; //     [1, 4, C]
+}
+
+export interface ReferencePictures {
+  readonly picture: Picture;
+  /** In ascending class order, at most five. */
+  readonly regions: readonly { readonly image: Picture }[];
+  /** [1, 512]; null for a picture without a face. */
+  readonly face: FloatTensor | null;
+}
+
+/** Regions the facial encoder has room for. */
+export const FACIAL_SLOTS = 5;
+
+/**
+ * Up to six runs of the image encoder. What the networks make of nothing (six of the reference's twelve runs, and both projections
+ * of them) is a constant of the pack.
+ */
+export async function encodeReference(models: EmbeddingModels, { picture, regions, face: found }: ReferencePictures): Promise<SeenReference> {
+  const face = found ?? float32([1, 512]);
+  const whole = asTensor(clipPixels(picture, models.clipImage));
+  const parts = regions.map(({ image }) => asTensor(clipPixels(image, models.clipImage)));
+  const blank = float32(whole.dims);
+
+  const nothing = await models.once('clip(0)', () => clipFeatures(models, blank));
+  const noRegion = await models.once('region(clip(0))', () => projectRegion(models, nothing));
+  const tokens: FloatTensor[] = [];
+  for (const pixels of parts) tokens.push(await projectRegion(models, await clipFeatures(models, pixels)));
+
+  return {
+    face,
+    clipPixels: whole,
+    regionPixels: stackRows(...filled(parts, blank)),
+    regionTokens: asBatch(stackRows(...filled(tokens, noRegion))),
+    regionTokensUncond: asBatch(stackRows(...filled([], noRegion))),
+    idTokens: await projectIdentity(models, face, await clipFeatures(models, whole)),
+    idTokensUncond: await models.once('identity(0, clip(0))', () => projectIdentity(models, float32([1, 512]), nothing)),
+  };
+}
+
+/** An aligned crop → float32 [1, 512], of length 1. */
+export async function embedFace(models: EmbeddingModels, crop: Picture): Promise<FloatTensor> {
+  const { session, scaling } = await models.recogniser();
+  return float32([1, 512], await recogniseFace(session, crop, scaling, models.channelOrder));
+}
+
+/** [1, 3, S, S] → every token before the last layer, [1, T, D]. */
+const clipFeatures = async (models: EmbeddingModels, pixels: FloatTensor) =>
+  outputOf(await (await models.imageEncoder()).run({ pixel_values: pixels }), 'penultimate');
+
+/** [1, 512] and [1, T, D] → [1, 4, C]. */
+const projectIdentity = async (models: EmbeddingModels, face: FloatTensor, clip: FloatTensor) =>
+  outputOf(await (await models.identityProjection()).run({ id_embeds: face, clip_embeds: clip }), 'tokens');
+
+/** [1, T, D] → [1, 1, C]. */
+const projectRegion = async (models: EmbeddingModels, features: FloatTensor) =>
+  outputOf(await (await models.visualProjection()).run({ region_features: features }), 'region_tokens');
+
+const filled = (given: readonly FloatTensor[], rest: FloatTensor): FloatTensor[] =>
+  Array.from({ length: FACIAL_SLOTS }, (_, i) => given[i] ?? rest);
+
+const asTensor = ({ data, height, width }: ClipPixels) => float32([1, 3, height, width], data);
+const asBatch = ({ dims, data }: FloatTensor) => float32([1, ...dims], data);
