@@ -10,6 +10,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 const portrait = fileURLToPath(new URL('../../../samples/portrait.jpg', import.meta.url));
 
+const like = (pattern: RegExp): unknown => expect.stringMatching(pattern);
+const containing = (part: string): unknown => expect.stringContaining(part);
+
 let dir: string;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'cli-'));
@@ -17,8 +20,15 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true }));
 
 async function likeness(...args: string[]) {
-  const child = spawn(process.execPath, ['--conditions=source', main, ...args], { env: { ...process.env, XDG_CONFIG_HOME: join(dir, 'config') }, stdio: ['ignore', 'pipe', 'pipe'] });
-  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), new Promise<number | null>((resolve) => child.on('close', resolve))]);
+  const child = spawn(process.execPath, ['--conditions=source', main, ...args], {
+    env: { ...process.env, XDG_CONFIG_HOME: join(dir, 'config') },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [stdout, stderr, code] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise<number | null>((resolve) => child.on('close', resolve)),
+  ]);
   return { stdout, stderr, code };
 }
 
@@ -33,15 +43,35 @@ describe('likeness generate', () => {
 
   it('writes the pictures and result.json, prints their paths, and shows progress on stderr', async () => {
     const out = join(dir, 'plain');
-    const { stdout, stderr, code } = await likeness(...flags, '--num-images', '2', '--merge-step', '0.6', '--regions', 'nose,mouth', '--out', out);
+    const { stdout, stderr, code } = await likeness(
+      ...flags,
+      '--num-images',
+      '2',
+      '--merge-step',
+      '0.6',
+      '--regions',
+      'nose,mouth',
+      '--out',
+      out,
+    );
     expect(code).toBe(0);
     expect(stdout.trim().split('\n')).toEqual([join(out, 'image-0.png'), join(out, 'image-1.png')]);
-    expect(stderr.trim().split('\n')).toEqual(['parse', 'embed', 'sample', 'sample 1/6', 'sample 2/6', 'sample 3/6', 'sample 4/6', 'sample 5/6', 'sample 6/6']);
+    expect(stderr.trim().split('\n')).toEqual([
+      'parse',
+      'embed',
+      'sample',
+      'sample 1/6',
+      'sample 2/6',
+      'sample 3/6',
+      'sample 4/6',
+      'sample 5/6',
+      'sample 6/6',
+    ]);
     const result = JSON.parse(await readFile(join(out, 'result.json'), 'utf8')) as Record<string, unknown>;
     expect(result).toMatchObject({
       request: { prompt: 'A man wearing a santa hat', steps: 3, merge_step: 2, facial_regions: ['nose', 'mouth'], width: 256 },
       seed: 7,
-      pack: { name: 'sketch', trained: false, digest: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      pack: { name: 'sketch', trained: false, digest: like(/^[0-9a-f]{64}$/) },
       identity_similarity: null,
       warnings: ['no_face_detector'],
       images: [{ seed: 7, path: join(out, 'image-0.png') }, { seed: 8 }],
@@ -50,7 +80,10 @@ describe('likeness generate', () => {
   });
 
   it('prints one JSON object and nothing else with --json; the same request gives the same picture', async () => {
-    const run = async (out: string) => JSON.parse((await likeness(...flags, '--json', '--format', 'webp', '--out', join(dir, out))).stdout) as { images: { sha256: string; path: string }[] };
+    const run = async (out: string) =>
+      JSON.parse((await likeness(...flags, '--json', '--format', 'webp', '--out', join(dir, out))).stdout) as {
+        images: { sha256: string; path: string }[];
+      };
     const [first, second] = [await run('json-1'), await run('json-2')];
     expect(first.images[0]!.path).toBe(join(dir, 'json-1', 'image-0.webp'));
     expect(first.images[0]!.sha256).toBe(second.images[0]!.sha256);
@@ -79,10 +112,20 @@ describe('likeness generate', () => {
 describe('likeness models', () => {
   it('lists and verifies packs', async () => {
     const list = JSON.parse((await likeness('models', 'list', '--json')).stdout) as { name: string; trained: boolean }[];
-    expect(list).toEqual(expect.arrayContaining([expect.objectContaining({ name: 'sketch', trained: false })]));
+    expect(list).toEqual(expect.arrayContaining([expect.objectContaining({ name: 'sketch', trained: false }) as unknown]));
     const { stdout, code } = await likeness('models', 'verify', 'sketch');
     expect(code).toBe(0);
-    for (const network of ['parser', 'recognizer', 'image_encoder', 'text_encoder', 'identity_projection', 'visual_projection', 'fuse', 'unet', 'vae_decoder']) {
+    for (const network of [
+      'parser',
+      'recognizer',
+      'image_encoder',
+      'text_encoder',
+      'identity_projection',
+      'visual_projection',
+      'fuse',
+      'unet',
+      'vae_decoder',
+    ]) {
       expect(stdout).toMatch(new RegExp(`^ok ${network} \\d+ parameters`, 'm'));
     }
     expect((await likeness('models', 'verify', 'absent')).code).toBe(3);
@@ -96,17 +139,28 @@ describe('likeness jobs', () => {
     created_at: '2026-11-24T09:00:00.000Z', started_at: null, completed_at: null, expires_at: null, data_removed: false, metadata: {}, usage: { gpu_seconds: 0, images: 0 },
     timings_ms: { queued: null, parse: null, embed: null, sample: null }, cache: { parse: false, embed: false }, urls: { get: 'http://localhost/x', cancel: 'http://localhost/y' },
   }); // prettier-ignore
-  const problem = (code: string, status: number) => ({ type: 'about:blank', title: code, status, code, detail: 'because', hint: '', retryable: false, request_id: 'r' });
+  const problem = (code: string, status: number) => ({
+    type: 'about:blank',
+    title: code,
+    status,
+    code,
+    detail: 'because',
+    hint: '',
+    retryable: false,
+    request_id: 'r',
+  });
 
   let server: Server;
   let url: string;
   const seen: { method: string; path: string; key: string | undefined; body: string }[] = [];
   let answer: (request: IncomingMessage) => [status: number, body: unknown];
   beforeAll(async () => {
-    server = createServer(async (request, response) => {
-      seen.push({ method: request.method!, path: request.url!, key: request.headers.authorization, body: await text(request) });
-      const [status, body] = answer(request);
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    server = createServer((request, response) => {
+      void text(request).then((received) => {
+        seen.push({ method: request.method!, path: request.url!, key: request.headers.authorization, body: received });
+        const [status, body] = answer(request);
+        response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+      });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -115,10 +169,13 @@ describe('likeness jobs', () => {
   afterAll(() => new Promise((resolve) => server.close(resolve)));
 
   it('needs a login, which a wrong key does not get', async () => {
-    expect(await likeness('jobs', 'list')).toMatchObject({ code: 1, stderr: expect.stringContaining('error unauthenticated: No server is known yet') });
+    expect(await likeness('jobs', 'list')).toMatchObject({
+      code: 1,
+      stderr: containing('error unauthenticated: No server is known yet'),
+    });
     answer = () => [401, problem('unauthenticated', 401)];
     expect(await likeness('login', url, '--key', 'wrong')).toMatchObject({ code: 1, stderr: 'error unauthenticated: because\n' });
-    expect(await likeness('jobs', 'list')).toMatchObject({ code: 1, stderr: expect.stringContaining('No server is known yet') });
+    expect(await likeness('jobs', 'list')).toMatchObject({ code: 1, stderr: containing('No server is known yet') });
     answer = () => [200, {}];
     expect(await likeness('login', url, '--key', 'lk_right')).toMatchObject({ code: 0 });
     const file = join(dir, 'config/likeness/connection.json');
@@ -128,8 +185,23 @@ describe('likeness jobs', () => {
 
   it('creates and follows a job', async () => {
     let asked = 0;
-    answer = (request) => [request.method === 'POST' ? 202 : 200, generation(request.method === 'GET' && asked++ > 0 ? 'succeeded' : 'processing')];
-    const { stdout, stderr, code } = await likeness('jobs', 'create', '--image', portrait, '--prompt', 'A man', '--guidance', '4.5', '--merge-step', '0.6', '--wait');
+    answer = (request) => [
+      request.method === 'POST' ? 202 : 200,
+      generation(request.method === 'GET' && asked++ > 0 ? 'succeeded' : 'processing'),
+    ];
+    const { stdout, stderr, code } = await likeness(
+      'jobs',
+      'create',
+      '--image',
+      portrait,
+      '--prompt',
+      'A man',
+      '--guidance',
+      '4.5',
+      '--merge-step',
+      '0.6',
+      '--wait',
+    );
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ status: 'succeeded' });
     expect(stderr.split('\n')[0]).toBe('processing 2/20');
@@ -138,16 +210,27 @@ describe('likeness jobs', () => {
     ]); // prettier-ignore
     expect(seen[0]!.key).toBe('Bearer lk_right');
     const { input } = JSON.parse(seen[0]!.body) as { input: { reference_images: string[] } };
-    expect(input).toEqual({ reference_images: [expect.stringMatching(/^data:.*;base64,/)], prompt: 'A man', guidance_scale: 4.5, merge_step: '0.6' });
+    expect(input).toEqual({
+      reference_images: [like(/^data:.*;base64,/)],
+      prompt: 'A man',
+      guidance_scale: 4.5,
+      merge_step: '0.6',
+    });
     expect(Buffer.from(input.reference_images[0]!.split(',')[1]!, 'base64').equals(await readFile(portrait))).toBe(true);
   });
 
   it('fails like the job or the request did', async () => {
     const error = { code: 'no_face_detected', title: '', detail: 'No face.', hint: '', retryable: false, stage: 'parse' };
     answer = () => [200, generation('failed', error)];
-    expect(await likeness('jobs', 'wait', 'gen_x')).toMatchObject({ code: 2, stderr: expect.stringContaining('error no_face_detected: No face.') });
+    expect(await likeness('jobs', 'wait', 'gen_x')).toMatchObject({
+      code: 2,
+      stderr: containing('error no_face_detected: No face.'),
+    });
     answer = () => [422, { ...problem('validation_failed', 422), errors: [{ pointer: '/input/steps', detail: 'too many' }] }];
-    expect(await likeness('jobs', 'create', '--image', portrait, '--prompt', 'x')).toMatchObject({ code: 2, stderr: 'error validation_failed: because /input/steps: too many\n' });
+    expect(await likeness('jobs', 'create', '--image', portrait, '--prompt', 'x')).toMatchObject({
+      code: 2,
+      stderr: 'error validation_failed: because /input/steps: too many\n',
+    });
     answer = () => [404, problem('not_found', 404)];
     expect(await likeness('jobs', 'get', 'gen_x')).toMatchObject({ code: 1, stdout: '' });
   });
@@ -155,12 +238,20 @@ describe('likeness jobs', () => {
   it('cancels and lists', async () => {
     answer = (request) => [200, request.method === 'POST' ? generation('canceled') : { data: [generation('queued')], next_cursor: null }];
     expect(JSON.parse((await likeness('jobs', 'cancel', 'gen_x')).stdout)).toMatchObject({ status: 'canceled' });
-    expect(JSON.parse((await likeness('jobs', 'list', '--limit', '5', '--status', 'queued')).stdout)).toMatchObject({ data: [{ status: 'queued' }] });
-    expect(seen.map(({ method, path }) => `${method} ${path}`)).toEqual(['POST /v1/generations/gen_x/cancel', 'GET /v1/generations?limit=5&status=queued']);
+    expect(JSON.parse((await likeness('jobs', 'list', '--limit', '5', '--status', 'queued')).stdout)).toMatchObject({
+      data: [{ status: 'queued' }],
+    });
+    expect(seen.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      'POST /v1/generations/gen_x/cancel',
+      'GET /v1/generations?limit=5&status=queued',
+    ]);
   });
 
   it('says that a server is not there', async () => {
     await writeFile(join(dir, 'config/likeness/connection.json'), JSON.stringify({ url: 'http://127.0.0.1:1', api_key: 'k' }));
-    expect(await likeness('jobs', 'list')).toMatchObject({ code: 1, stderr: expect.stringMatching(/^error unavailable: http:\/\/127\.0\.0\.1:1 does not answer/) });
+    expect(await likeness('jobs', 'list')).toMatchObject({
+      code: 1,
+      stderr: like(/^error unavailable: http:\/\/127\.0\.0\.1:1 does not answer/),
+    });
   });
 });

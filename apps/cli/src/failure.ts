@@ -34,7 +34,8 @@ export function exitCodeOf(code: string): 1 | 2 | 3 {
 export function reportFailure(error: unknown, print: (line: string) => void): number {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
   if (error instanceof CommanderError && error.code === 'commander.help') return 2; // no command was named: the help is the answer
-  const { code, message } = error instanceof CommanderError ? { code: 'validation_failed', message: error.message.replace(/^error: /, '') } : serviceError(error);
+  const { code, message } =
+    error instanceof CommanderError ? { code: 'validation_failed', message: error.message.replace(/^error: /, '') } : serviceError(error);
   print(`error ${code}: ${message}`);
   if (code === 'internal' && error instanceof Error && error.stack) print(error.stack);
   return exitCodeOf(code);

@@ -40,7 +40,8 @@ export class InferenceError extends Error {
 }
 
 /** What allocation failures of CUDA, cuDNN, cuBLAS and the WebGPU device say. */
-const outOfMemory = /out of memory|failed to allocate memory|CUDNN_STATUS_ALLOC_FAILED|CUBLAS_STATUS_ALLOC_FAILED|CUDA_ERROR_OUT_OF_MEMORY/i;
+const outOfMemory =
+  /out of memory|failed to allocate memory|CUDNN_STATUS_ALLOC_FAILED|CUBLAS_STATUS_ALLOC_FAILED|CUDA_ERROR_OUT_OF_MEMORY/i;
 
 /** The runtime reports everything as text: allocation failures are told apart by it, the rest gets the code of the phase. */
 export function runtimeError(phase: 'model_unavailable' | 'inference_failed', what: string, cause: unknown): InferenceError {

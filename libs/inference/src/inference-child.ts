@@ -44,7 +44,7 @@ export function serveTasks(tasks: Tasks): void {
     const controller = new AbortController();
     running.set(id, controller);
     const context: TaskContext = { signal: controller.signal, progress: (progress) => send({ type: 'progress', id, progress }) };
-    answer(tasks, task, payload, context)
+    void answer(tasks, task, payload, context)
       .then((reply) => send({ ...reply, id }))
       .finally(() => running.delete(id));
   });
@@ -74,4 +74,7 @@ function sendable(thrown: unknown): SentError {
 
 /** Detail is for people and logs: whatever does not survive cloning is dropped rather than failing the answer. */
 const plain = (detail: Record<string, unknown> | undefined): Record<string, unknown> =>
-  JSON.parse(JSON.stringify(detail ?? {}, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))) as Record<string, unknown>;
+  JSON.parse(JSON.stringify(detail ?? {}, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))) as Record<
+    string,
+    unknown
+  >;

@@ -32,7 +32,8 @@ const alive = (pid: number) => {
 };
 
 async function until(condition: () => boolean, ms = 10_000): Promise<void> {
-  for (const end = Date.now() + ms; !condition(); await sleep(10)) if (Date.now() > end) throw new Error('The condition did not come true in time.');
+  for (const end = Date.now() + ms; !condition(); await sleep(10))
+    if (Date.now() > end) throw new Error('The condition did not come true in time.');
 }
 
 describe('InferenceHost', () => {
@@ -68,7 +69,11 @@ describe('InferenceHost', () => {
 
   it("hands a task's own error over with its code and detail, and calls a defect internal", async () => {
     const { host } = hostWith();
-    await expect(host.run('refuse', undefined)).rejects.toMatchObject({ code: 'image_unreadable', message: 'Not a picture.', detail: { bytes: 3 } });
+    await expect(host.run('refuse', undefined)).rejects.toMatchObject({
+      code: 'image_unreadable',
+      message: 'Not a picture.',
+      detail: { bytes: 3 },
+    });
     await expect(host.run('break', undefined)).rejects.toMatchObject({ code: 'internal', message: 'a defect' });
     expect(host.restarts).toBe(0);
   });
@@ -79,7 +84,11 @@ describe('InferenceHost', () => {
     const { pid } = host;
     const abort = new AbortController();
     const started = Date.now();
-    const run = host.run('count', { steps: 200, pauseMs: 20 }, { signal: abort.signal, onProgress: ({ step }) => step === 3 && abort.abort() });
+    const run = host.run(
+      'count',
+      { steps: 200, pauseMs: 20 },
+      { signal: abort.signal, onProgress: ({ step }) => step === 3 && abort.abort() },
+    );
     await expect(run).rejects.toMatchObject({ code: 'canceled' });
     expect(Date.now() - started).toBeLessThan(2_000);
     expect((await host.run('echo', { bytes: new Uint8Array() })).pid).toBe(pid);
@@ -181,7 +190,9 @@ describe('InferenceHost', () => {
   });
 
   it('takes the child along when the parent is killed', async () => {
-    const parent = spawn(process.execPath, [fileURLToPath(new URL('./testing/parent.ts', import.meta.url))], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const parent = spawn(process.execPath, [fileURLToPath(new URL('./testing/parent.ts', import.meta.url))], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const [line] = (await once(parent.stdout, 'data')) as [Buffer];
     const pid = Number(line.toString());
     expect(alive(pid)).toBe(true);

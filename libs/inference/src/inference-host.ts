@@ -164,7 +164,12 @@ export class InferenceHost<T extends Tasks = Tasks> {
     };
     signal?.addEventListener('abort', cancel, { once: true });
     if (timeoutMs !== undefined) {
-      timers.push(setTimeout(() => giveUp('timed_out', new InferenceError('timed_out', `${task} took longer than ${timeoutMs} ms.`, { task, timeoutMs })), timeoutMs));
+      timers.push(
+        setTimeout(
+          () => giveUp('timed_out', new InferenceError('timed_out', `${task} took longer than ${timeoutMs} ms.`, { task, timeoutMs })),
+          timeoutMs,
+        ),
+      );
     }
     try {
       post(child, { type: 'run', id, task, payload });
@@ -190,7 +195,9 @@ export class InferenceHost<T extends Tasks = Tasks> {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     child.on('message', (message: FromChild) => this.#receive(message));
-    child.on('error', (error) => this.#call?.reject(new InferenceError('worker_lost', `The inference process failed: ${error.message}`, {}, { cause: error })));
+    child.on('error', (error) =>
+      this.#call?.reject(new InferenceError('worker_lost', `The inference process failed: ${error.message}`, {}, { cause: error })),
+    );
     child.on('exit', (code, signal) => this.#lost(child, code, signal));
     const started = this.#warm(child);
     started.catch(() => {}); // whoever waits for it sees the rejection; nobody has to
@@ -208,7 +215,8 @@ export class InferenceHost<T extends Tasks = Tasks> {
         else resolve();
       };
       const onMessage = (message: FromChild) => message.type === 'ready' && settle();
-      const onExit = (code: number | null, signal: string | null) => settle(new InferenceError('worker_lost', `The inference process ended (${signal ?? code}) before it was ready.`));
+      const onExit = (code: number | null, signal: string | null) =>
+        settle(new InferenceError('worker_lost', `The inference process ended (${signal ?? code}) before it was ready.`));
       child.on('message', onMessage).on('exit', onExit);
     });
     if (warmUp) await this.#exchange(child, warmUp.task, warmUp.payload, { timeoutMs: startTimeoutMs });
@@ -264,7 +272,8 @@ const hasExited = (process: ChildProcess) => process.exitCode !== null || proces
 /** A send that finds the channel closed is not an error here: the child's exit is what the caller will see. */
 const post = (process: ChildProcess, message: ToChild) => process.send(message, () => {});
 
-const canceled = (signal: AbortSignal | undefined) => new InferenceError('canceled', 'The task was canceled.', {}, { cause: signal?.reason });
+const canceled = (signal: AbortSignal | undefined) =>
+  new InferenceError('canceled', 'The task was canceled.', {}, { cause: signal?.reason });
 
 function throwIfCanceled(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw canceled(signal);

@@ -1,6 +1,8 @@
 /** What parent and child say to each other over the IPC channel (structured clone: typed arrays travel as they are). */
 
-export type ToChild = { readonly type: 'run'; readonly id: number; readonly task: string; readonly payload: unknown } | { readonly type: 'cancel'; readonly id: number };
+export type ToChild =
+  | { readonly type: 'run'; readonly id: number; readonly task: string; readonly payload: unknown }
+  | { readonly type: 'cancel'; readonly id: number };
 
 export type FromChild =
   | { readonly type: 'ready' }

@@ -54,9 +54,11 @@ describe('a session', () => {
 
   it('says that a graph cannot be loaded, or that a device is not there', async () => {
     await expect(createSession({ bytes: Buffer.from('nonsense') })).rejects.toMatchObject({ code: 'model_unavailable' });
-    await expect(createSession({ bytes: addition('NoSuchOperator') })).rejects.toMatchObject({ code: 'model_unavailable', message: expect.stringContaining('NoSuchOperator') });
-    await expect(createSession({ path: '/absent/model.onnx' })).rejects.toMatchObject({ code: 'model_unavailable', message: expect.stringContaining('/absent/model.onnx') });
-    await expect(createSession({ bytes: addition(), provider: process.platform === 'darwin' ? 'dml' : 'coreml' })).rejects.toMatchObject({ code: 'device_unavailable' });
+    await expect(createSession({ bytes: addition('NoSuchOperator') })).rejects.toThrow(/Cannot load graph: .*NoSuchOperator/);
+    await expect(createSession({ path: '/absent/model.onnx' })).rejects.toThrow(/Cannot load \/absent\/model\.onnx/);
+    await expect(createSession({ bytes: addition(), provider: process.platform === 'darwin' ? 'dml' : 'coreml' })).rejects.toMatchObject({
+      code: 'device_unavailable',
+    });
   });
 
   it('leaves no telemetry behind, even where the variable was not set', () => {
@@ -65,7 +67,9 @@ describe('a session', () => {
       await (await createSession({ bytes: Buffer.from(${JSON.stringify(addition().toString('base64'))}, 'base64'), threads: 1 })).release();
     `;
     const { ORT_DISABLE_TELEMETRY: _, ...env } = process.env;
-    execFileSync(process.execPath, ['--input-type=module', '--eval', script], { env: { ...env, HOME: home, XDG_CACHE_HOME: join(home, '.cache') } });
+    execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
+      env: { ...env, HOME: home, XDG_CACHE_HOME: join(home, '.cache') },
+    });
     expect(readdirSync(home)).toEqual([]);
   });
 });

@@ -57,30 +57,43 @@ export async function createSession(options: SessionOptions): Promise<Session> {
   const known = ort.listSupportedBackends().map(({ name }) => name);
   if (!known.includes(provider)) {
     // The runtime would ignore a provider it was built without and run on the CPU.
-    throw new InferenceError('device_unavailable', `Execution provider ${provider} is not part of this build; it has ${known.join(', ')}.`, { provider, known });
+    throw new InferenceError(
+      'device_unavailable',
+      `Execution provider ${provider} is not part of this build; it has ${known.join(', ')}.`,
+      { provider, known },
+    );
   }
   const config: Ort.InferenceSession.SessionOptions = {
     executionProviders: providerList(provider, options.deviceId),
     graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
+    logSeverityLevel: 4, // what fails is thrown; the log would only repeat it
     ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
     ...('bytes' in options && options.folder !== undefined
       ? { extra: { session: { model_external_initializers_file_folder_path: options.folder } } }
       : {}),
   };
   try {
-    const native = 'path' in options ? await ort.InferenceSession.create(options.path, config) : await ort.InferenceSession.create(options.bytes, config);
+    const native =
+      'path' in options
+        ? await ort.InferenceSession.create(options.path, config)
+        : await ort.InferenceSession.create(options.bytes, config);
     return wrap(ort, native, what);
   } catch (cause) {
     if (provider !== 'cpu' && isProviderFailure(cause)) {
-      throw new InferenceError('device_unavailable', `Execution provider ${provider} cannot be used here: ${(cause as Error).message}`, { provider }, { cause });
+      throw new InferenceError(
+        'device_unavailable',
+        `Execution provider ${provider} cannot be used here: ${(cause as Error).message}`,
+        { provider },
+        { cause },
+      );
     }
     throw runtimeError('model_unavailable', `Cannot load ${what}`, cause);
   }
 }
 
 const isProviderFailure = (cause: unknown) =>
-  cause instanceof Error && /shared library|backend not found|no available adapter|adapter|not supported in this build/i.test(cause.message);
+  cause instanceof Error &&
+  /shared library|backend not found|no available adapter|adapter|not supported in this build/i.test(cause.message);
 
 /**
  * Since 1.29 the Linux library uploads telemetry and keeps a device id in the home folder unless this variable is set when
@@ -101,7 +114,8 @@ function wrap(ort: typeof Ort, native: Ort.InferenceSession, what: string): Sess
     async run(feeds) {
       const given = Object.fromEntries(inputs.map((input) => [input.name, toOrt(ort, input, feeds[input.name], what)]));
       for (const name of Object.keys(feeds)) {
-        if (!(name in given)) throw new InferenceError('invalid_argument', `${what} has no input "${name}".`, { inputs: inputs.map((p) => p.name) });
+        if (!(name in given))
+          throw new InferenceError('invalid_argument', `${what} has no input "${name}".`, { inputs: inputs.map((p) => p.name) });
       }
       try {
         const results = await native.run(given);
@@ -122,13 +136,15 @@ function port(meta: Ort.InferenceSession.ValueMetadata): Port {
 const dtypes: ReadonlySet<string> = new Set<DType>(['float32', 'float64', 'float16', 'int64', 'int32', 'uint8', 'int8', 'bool']);
 
 function dtypeOf(type: string, name: string): DType {
-  if (!dtypes.has(type)) throw new InferenceError('inference_failed', `"${name}" has element type ${type}, which is not supported.`, { type });
+  if (!dtypes.has(type))
+    throw new InferenceError('inference_failed', `"${name}" has element type ${type}, which is not supported.`, { type });
   return type as DType;
 }
 
 function toOrt(ort: typeof Ort, input: Port, tensor: Tensor | undefined, what: string): Ort.Tensor {
   if (!tensor) throw new InferenceError('invalid_argument', `${what} needs the input "${input.name}".`, { input: input.name });
-  const fits = input.dims.length === tensor.dims.length && input.dims.every((d, i) => typeof d === 'string' || d < 0 || d === tensor.dims[i]);
+  const fits =
+    input.dims.length === tensor.dims.length && input.dims.every((d, i) => typeof d === 'string' || d < 0 || d === tensor.dims[i]);
   if (input.dtype !== tensor.dtype || !fits || tensor.data.length !== elementCount(tensor.dims)) {
     const message = `${what} takes "${input.name}" as ${input.dtype}[${input.dims.join(', ')}], got ${tensor.dtype}[${tensor.dims.join(', ')}] of ${tensor.data.length} elements.`;
     throw new InferenceError('invalid_argument', message, { input: input.name });
@@ -139,10 +155,10 @@ function toOrt(ort: typeof Ort, input: Port, tensor: Tensor | undefined, what: s
 }
 
 function fromOrt(value: Ort.OnnxValue): Tensor {
-  const tensor = value as Ort.Tensor;
+  const tensor = value;
   const { dims, type } = tensor;
-  let data = tensor.data as TensorData;
-  if (type === 'float16') data = new Uint16Array(data.buffer, data.byteOffset, data.length);
+  const { buffer, byteOffset, length } = tensor.data as TensorData;
+  const data = type === 'float16' ? new Uint16Array(buffer, byteOffset, length) : tensor.data;
   return { dtype: dtypeOf(type, 'output'), dims, data } as Tensor;
 }
 

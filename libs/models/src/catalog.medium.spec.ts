@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bundledPacks, listPacks, loadPack } from './catalog.ts';
 
+const like = (pattern: RegExp): unknown => expect.stringMatching(pattern);
+
 let dir: string;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'packs-'));
@@ -20,7 +22,12 @@ const copySketch = async (change: (manifest: Record<string, unknown>) => void) =
 describe('the packs of the repository', () => {
   it('are listed by name and say that they are not trained', async () => {
     const packs = await listPacks();
-    expect(packs.map(({ manifest }) => [manifest.name, manifest.trained])).toEqual(expect.arrayContaining([['noop', false], ['sketch', false]]));
+    expect(packs.map(({ manifest }) => [manifest.name, manifest.trained])).toEqual(
+      expect.arrayContaining([
+        ['noop', false],
+        ['sketch', false],
+      ]),
+    );
   });
 
   it('have a digest that depends on the manifest alone', async () => {
@@ -41,13 +48,16 @@ describe('loadPack', () => {
   });
 
   it('names what there is when a pack is missing', async () => {
-    await expect(loadPack('absent')).rejects.toMatchObject({ code: 'model_unavailable', message: expect.stringMatching(/"absent".*noop, .*sketch/) });
+    await expect(loadPack('absent')).rejects.toMatchObject({
+      code: 'model_unavailable',
+      message: like(/"absent".*noop, .*sketch/),
+    });
     await expect(loadPack('absent', [dir])).rejects.toThrow('No packs are installed.');
   });
 
   it('names the field of a manifest that is wrong', async () => {
     await copySketch((m) => (m['sizes'] = 'large'));
-    await expect(loadPack('sketch', [dir])).rejects.toMatchObject({ code: 'model_unavailable', message: expect.stringContaining('sizes') });
+    await expect(loadPack('sketch', [dir])).rejects.toMatchObject({ code: 'model_unavailable', message: like(/sizes/) });
     await copySketch((m) => (m['name'] = 'other'));
     await expect(loadPack('sketch', [dir])).rejects.toThrow('calls itself "other"');
     await writeFile(join(dir, 'sketch/pack.json'), '{');
@@ -56,7 +66,10 @@ describe('loadPack', () => {
 
   it('names a file that the manifest promises and that is not there', async () => {
     await copySketch((m) => (m['detector'] = { file: 'det_10g.onnx' }));
-    await expect(loadPack('sketch', [dir])).rejects.toMatchObject({ code: 'model_unavailable', detail: { file: join(dir, 'sketch/det_10g.onnx') } });
+    await expect(loadPack('sketch', [dir])).rejects.toMatchObject({
+      code: 'model_unavailable',
+      detail: { file: join(dir, 'sketch/det_10g.onnx') },
+    });
     await writeFile(join(dir, 'sketch/det_10g.onnx'), 'x');
     const before = await loadPack('sketch', [dir]);
     await writeFile(join(dir, 'sketch/det_10g.onnx'), 'xy');

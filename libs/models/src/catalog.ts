@@ -123,12 +123,19 @@ export async function loadPack(name: string, searchDirs: readonly string[] = [bu
     const folder = resolve(dir, name);
     const text = await readFile(join(folder, 'pack.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
-      throw new PackError(`Pack ${name}: pack.json cannot be read: ${error.message}`, { pack: name, file: join(folder, 'pack.json') }, { cause: error });
+      throw new PackError(
+        `Pack ${name}: pack.json cannot be read: ${error.message}`,
+        { pack: name, file: join(folder, 'pack.json') },
+        { cause: error },
+      );
     });
     if (text !== undefined) return openPack(folder, parseManifest(name, join(folder, 'pack.json'), text));
   }
   const known = await packNames(searchDirs);
-  throw new PackError(`There is no pack "${name}". ${known.length > 0 ? `Known are ${known.join(', ')}.` : 'No packs are installed.'}`, { pack: name, known });
+  throw new PackError(`There is no pack "${name}". ${known.length > 0 ? `Known are ${known.join(', ')}.` : 'No packs are installed.'}`, {
+    pack: name,
+    known,
+  });
 }
 
 /** Every pack in the folders, the first of each name; a malformed one is an error, not a gap in the list. */
@@ -139,7 +146,8 @@ export async function listPacks(searchDirs: readonly string[] = [bundledPacks]):
 /** A pack from a manifest that lies in no file, e.g. put together from somebody's folders. */
 export async function openPack<M extends PackManifest>(folder: string, manifest: M): Promise<Pack<M>> {
   const hash = createHash('sha256').update(JSON.stringify(manifest));
-  for (const file of (await packFiles(folder, manifest)).sort((a, b) => (a.name < b.name ? -1 : 1))) hash.update(`\n${file.name} ${file.bytes}`);
+  for (const file of (await packFiles(folder, manifest)).sort((a, b) => (a.name < b.name ? -1 : 1)))
+    hash.update(`\n${file.name} ${file.bytes}`);
   return { folder, manifest, digest: hash.digest('hex') };
 }
 
@@ -153,8 +161,23 @@ export interface PackFile {
 export async function packFiles(folder: string, manifest: PackManifest): Promise<PackFile[]> {
   if (manifest.pipeline === 'noop') return [];
   const named = manifest as unknown as Record<string, unknown>;
-  const sources = ['text_encoder', 'text_encoder_2', 'unet', 'vae', 'image_encoder', 'consistentid', 'parser', 'detector', 'recognizer'].map((key) => named[key]);
-  const paths = [...sources.map(pathOf), manifest.tokenizer, manifest.tokenizer_2, typeof manifest.scheduler === 'string' ? manifest.scheduler : null];
+  const sources = [
+    'text_encoder',
+    'text_encoder_2',
+    'unet',
+    'vae',
+    'image_encoder',
+    'consistentid',
+    'parser',
+    'detector',
+    'recognizer',
+  ].map((key) => named[key]);
+  const paths = [
+    ...sources.map(pathOf),
+    manifest.tokenizer,
+    manifest.tokenizer_2,
+    typeof manifest.scheduler === 'string' ? manifest.scheduler : null,
+  ];
   const files = await Promise.all(paths.filter((p) => typeof p === 'string').map((p) => filesAt(folder, p, manifest.name)));
   return files.flat();
 }

@@ -9,7 +9,7 @@ import type { ClipTextConfig } from './architectures/clip-text.ts';
 import type { ClipVisionConfig } from './architectures/clip-vision.ts';
 import type { FacialEncoderConfig } from './architectures/facial-encoder.ts';
 import type { IdentityProjectionConfig } from './architectures/identity-projection.ts';
-import type { AdapterConfig, UNetConfig } from './architectures/unet.ts';
+import type { AdapterConfig } from './architectures/unet.ts';
 import { PackError, type ConsistentIdPack, type NetworkSource } from './catalog.ts';
 import {
   adapterConfigOf,
@@ -72,7 +72,10 @@ export class PackNetworks {
   /** image [1, 3, S, S] → labels uint8 [1, S, S] */
   async parser(): Promise<BuiltNetwork> {
     const { parser, parser_size: size } = this.pack.manifest;
-    return this.#build('parser', faceParsingGraph(openWeights(this.pack, parser), bisenetConfig({}), { height: size, width: size, outputs: ['labels'] }));
+    return this.#build(
+      'parser',
+      faceParsingGraph(openWeights(this.pack, parser), bisenetConfig({}), { height: size, width: size, outputs: ['labels'] }),
+    );
   }
 
   detector(): StoredNetwork | null {
@@ -219,7 +222,14 @@ export class PackNetworks {
       if ('file' in consistentid) return { weights, config: identityProjectionConfigOf(weights, { shortcut: this.#isXl }) };
       const { config: clip } = await this.#imageEncoder();
       const own = consistentid.config['identity_projection'] as Record<string, unknown> | undefined;
-      return { weights, config: identityProjectionConfig({ clip_embeddings_dim: clip.hidden_size, cross_attention_dim: await this.#contextWidth(), ...own }) };
+      return {
+        weights,
+        config: identityProjectionConfig({
+          clip_embeddings_dim: clip.hidden_size,
+          cross_attention_dim: await this.#contextWidth(),
+          ...own,
+        }),
+      };
     });
   }
 
@@ -240,7 +250,10 @@ export class PackNetworks {
   }
 
   #build(name: string, graph: Graph): BuiltNetwork {
-    const parameters = [...graph.constants.values()].reduce((n, { dims, literal }) => n + (literal ? 0 : dims.reduce((size, d) => size * d, 1)), 0);
+    const parameters = [...graph.constants.values()].reduce(
+      (n, { dims, literal }) => n + (literal ? 0 : dims.reduce((size, d) => size * d, 1)),
+      0,
+    );
     return { ...exportGraph(graph, this.#options), name, parameters };
   }
 

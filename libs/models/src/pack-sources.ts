@@ -29,7 +29,11 @@ export async function readJson(pack: Pack, file: string): Promise<Record<string,
   try {
     return JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
   } catch (cause) {
-    throw new PackError(`Pack ${pack.manifest.name}: ${file} cannot be read: ${(cause as Error).message}`, { pack: pack.manifest.name, file }, { cause });
+    throw new PackError(
+      `Pack ${pack.manifest.name}: ${file} cannot be read: ${(cause as Error).message}`,
+      { pack: pack.manifest.name, file },
+      { cause },
+    );
   }
 }
 
@@ -40,7 +44,12 @@ export async function readJson(pack: Pack, file: string): Promise<Record<string,
 async function folderWeights(pack: Pack, folder: string, variant: string | undefined): Promise<WeightSource> {
   const present = new Set(await readdir(folder));
   const suffix = variant === undefined ? '' : `.${variant}`;
-  for (const [stem, extension] of [['diffusion_pytorch_model', 'safetensors'], ['model', 'safetensors'], ['diffusion_pytorch_model', 'bin'], ['pytorch_model', 'bin']] as const) {
+  for (const [stem, extension] of [
+    ['diffusion_pytorch_model', 'safetensors'],
+    ['model', 'safetensors'],
+    ['diffusion_pytorch_model', 'bin'],
+    ['pytorch_model', 'bin'],
+  ] as const) {
     const single = `${stem}${suffix}.${extension}`;
     if (present.has(single)) return openCheckpoint(join(folder, single));
     const index = [`${stem}.${extension}.index${suffix}.json`, `${single}.index.json`].find((name) => present.has(name));

@@ -36,11 +36,13 @@ const tasks = {
 export type PipelineTasks = typeof tasks;
 
 /** What leaves this process carries the codes of the service. */
-const withServiceErrors = <P, R>(task: (payload: P, context: TaskContext) => Promise<R>) => (payload: P, context: TaskContext): Promise<R> =>
-  task(payload, context).catch((error: unknown) => {
-    const { code, message, detail } = serviceError(error);
-    throw new InferenceError(code, message, detail, { cause: error });
-  });
+const withServiceErrors =
+  <P, R>(task: (payload: P, context: TaskContext) => Promise<R>) =>
+  (payload: P, context: TaskContext): Promise<R> =>
+    task(payload, context).catch((error: unknown) => {
+      const { code, message, detail } = serviceError(error);
+      throw new InferenceError(code, message, detail, { cause: error });
+    });
 
 serveTasks({
   warmUp: withServiceErrors(tasks.warmUp),

@@ -29,7 +29,11 @@ describe('the three stages in an inference process', () => {
 
     const options = resolveOptions(stages.pack, { ...request, numImages: 2 });
     const parsed = await host.run('parseFace', { pack, reference, facialRegions: options.facialRegions }, { model: pack });
-    const embedded = await host.run('embedIdentity', { ...options, pack, reference, face: parsed.face, regions: parsed.regions }, { model: pack });
+    const embedded = await host.run(
+      'embedIdentity',
+      { ...options, pack, reference, face: parsed.face, regions: parsed.regions },
+      { model: pack },
+    );
     const steps: string[] = [];
     const onProgress = ({ step, total }: { step: number; total: number }) => steps.push(`${step}/${total}`);
     const { images } = await host.run('samplePortrait', { ...options, pack, promptRows: embedded.promptRows }, { model: pack, onProgress });
@@ -41,25 +45,41 @@ describe('the three stages in an inference process', () => {
     expect(parsed).toMatchObject({ detection: null, warnings: ['no_face_detector'] });
 
     const provenance = await readProvenance(images[1]!.bytes);
-    expect(JSON.parse(provenance!.parameters)).toMatchObject({ prompt: request.prompt, seed: 8, steps: 3, pack, trained: false, ai_generated: true });
+    expect(JSON.parse(provenance!.parameters)).toMatchObject({
+      prompt: request.prompt,
+      seed: 8,
+      steps: 3,
+      pack,
+      trained: false,
+      ai_generated: true,
+    });
   });
 
   it('leave the artifacts in the shapes the next stage expects', async () => {
     const { parsed, embedded } = await generatePortraits(stages, reference, request);
     expect(parsed.regions.length).toBeGreaterThan(0);
     const dims = (file: Uint8Array) => Object.fromEntries(Object.entries(readTensors(file)).map(([name, tensor]) => [name, tensor.dims]));
-    expect(dims(embedded.identity)).toEqual({ face_embedding: [1, 512], id_tokens: [1, 4, 64], id_tokens_uncond: [1, 4, 64], region_tokens: [1, 5, 1, 64] });
+    expect(dims(embedded.identity)).toEqual({
+      face_embedding: [1, 512],
+      id_tokens: [1, 4, 64],
+      id_tokens_uncond: [1, 4, 64],
+      region_tokens: [1, 5, 1, 64],
+    });
     expect(dims(embedded.promptRows)).toEqual({ null: [1, 81, 64], text: [1, 81, 64], augmented: [1, 81, 64] });
   });
 
   it('stop between two steps when canceled', async () => {
     const { embedded, options } = await generatePortraits(stages, reference, request);
     const abort = new AbortController();
-    const run = host.run('samplePortrait', { ...options, steps: 100, pack, promptRows: embedded.promptRows }, {
-      model: pack,
-      signal: abort.signal,
-      onProgress: ({ step }) => step === 2 && abort.abort(),
-    });
+    const run = host.run(
+      'samplePortrait',
+      { ...options, steps: 100, pack, promptRows: embedded.promptRows },
+      {
+        model: pack,
+        signal: abort.signal,
+        onProgress: ({ step }) => step === 2 && abort.abort(),
+      },
+    );
     await expect(run).rejects.toMatchObject({ code: 'canceled' });
     expect(host.restarts).toBe(0);
   });
@@ -110,6 +130,10 @@ describe('the noop pack', () => {
   it('gives one pixel per image', async () => {
     const noop = await openStages('noop');
     const { images } = await generatePortraits(noop, reference, { prompt: 'x', numImages: 3, seed: 1 });
-    expect(images.map(({ width, height, seed }) => [width, height, seed])).toEqual([[1, 1, 1], [1, 1, 2], [1, 1, 3]]);
+    expect(images.map(({ width, height, seed }) => [width, height, seed])).toEqual([
+      [1, 1, 1],
+      [1, 1, 2],
+      [1, 1, 3],
+    ]);
   });
 });

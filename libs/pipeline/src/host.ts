@@ -9,7 +9,14 @@ export interface PipelineHostOptions extends StageOptions, Omit<InferenceHostOpt
 }
 
 /** Call `run(task, { pack, … }, { model: pack, … })` on it: naming the pack as the model replaces the process when the pack changes. */
-export function createPipelineHost({ warm, packDirs, provider, threads, weightsFolder, ...options }: PipelineHostOptions = {}): InferenceHost<PipelineTasks> {
+export function createPipelineHost({
+  warm,
+  packDirs,
+  provider,
+  threads,
+  weightsFolder,
+  ...options
+}: PipelineHostOptions = {}): InferenceHost<PipelineTasks> {
   const fromSource = import.meta.url.endsWith('.ts');
   const settings: StageOptions = { packDirs, provider, threads, weightsFolder };
   return new InferenceHost<PipelineTasks>({

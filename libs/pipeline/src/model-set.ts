@@ -97,7 +97,9 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
     const session = await this.#session('recogniser', () => this.networks.recognizer());
     const scaling = await this.#value('recogniser scaling', async () => {
       const { recognizer } = this.pack.manifest;
-      return 'file' in recognizer ? recognitionScaling(await readFile(join(this.pack.folder, recognizer.file))) : { mean: 127.5, std: 127.5 };
+      return 'file' in recognizer
+        ? recognitionScaling(await readFile(join(this.pack.folder, recognizer.file)))
+        : { mean: 127.5, std: 127.5 };
     });
     return { session, scaling };
   }
@@ -152,7 +154,15 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
       await this.parser();
     } else if (stage === 'embed') {
       const second = this.pack.manifest.text_encoder_2 ? [this.tokenizer2, this.textEncoder2] : [];
-      const loads = [this.tokenizer, this.textEncoder, ...second, this.imageEncoder, this.identityProjection, this.visualProjection, this.fuse];
+      const loads = [
+        this.tokenizer,
+        this.textEncoder,
+        ...second,
+        this.imageEncoder,
+        this.identityProjection,
+        this.visualProjection,
+        this.fuse,
+      ];
       await this.recogniser();
       for (const load of loads) await load();
     } else {
@@ -206,7 +216,11 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
     const { provider, threads } = this.#options;
     const common = { name: `${this.pack.manifest.name}/${network.name}`, ...(provider && { provider }), ...(threads && { threads }) };
     if ('path' in network) return createSession({ ...common, path: network.path });
-    return createSession({ ...common, bytes: network.bytes, ...(network.externalFolder !== undefined && { folder: network.externalFolder }) });
+    return createSession({
+      ...common,
+      bytes: network.bytes,
+      ...(network.externalFolder !== undefined && { folder: network.externalFolder }),
+    });
   }
 
   #value<T>(key: string, compute: () => Promise<T>): Promise<T> {

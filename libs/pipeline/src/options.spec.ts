@@ -1,11 +1,30 @@
 import type { Pack } from '@likeness/models';
 import { describe, expect, it } from 'vitest';
+import { PipelineError } from './errors.ts';
 import { mergeStepOf, resolveOptions, seedOfImage, type GenerationRequest } from './options.ts';
 
 const packOf = (sizes: unknown) =>
-  ({ manifest: { name: 'p', sizes, defaults: { width: 512, height: 512, steps: 50, scheduler: 'euler', guidance_scale: 5, merge_step: 0.6, identity_scale: 1, negative_prompt: 'blurry' } } }) as Pack;
+  ({
+    manifest: {
+      name: 'p',
+      sizes,
+      defaults: {
+        width: 512,
+        height: 512,
+        steps: 50,
+        scheduler: 'euler',
+        guidance_scale: 5,
+        merge_step: 0.6,
+        identity_scale: 1,
+        negative_prompt: 'blurry',
+      },
+    },
+  }) as Pack;
 const free = packOf({ width: { min: 256, max: 1024, step: 8 }, height: { min: 256, max: 1024, step: 8 } });
-const fixed = packOf([[512, 512], [512, 768]]);
+const fixed = packOf([
+  [512, 512],
+  [512, 768],
+]);
 
 describe('resolveOptions', () => {
   it('takes everything but the prompt from the pack', () => {
@@ -28,7 +47,16 @@ describe('resolveOptions', () => {
   });
 
   it('keeps what the caller says', () => {
-    const asked = { prompt: 'x', negativePrompt: '', seed: 0, steps: 20, mergeStep: -1, width: 264, format: 'webp', facialRegions: [] } as const;
+    const asked = {
+      prompt: 'x',
+      negativePrompt: '',
+      seed: 0,
+      steps: 20,
+      mergeStep: -1,
+      width: 264,
+      format: 'webp',
+      facialRegions: [],
+    } as const;
     expect(resolveOptions(free, asked)).toMatchObject({ ...asked, height: 512 });
   });
 
@@ -46,7 +74,9 @@ describe('resolveOptions', () => {
     ['prompt', { prompt: '' }, 'prompt has 0 characters'],
     ['merge step', { mergeStep: 51 }, 'merge_step 51'],
   ])('refuses a bad %s and names it', (_, bad, message) => {
-    expect(() => resolveOptions(free, { prompt: 'x', ...bad })).toThrow(expect.objectContaining({ code: 'invalid_argument', message: expect.stringContaining(message) }));
+    const resolve = () => resolveOptions(free, { prompt: 'x', ...bad });
+    expect(resolve).toThrow(PipelineError);
+    expect(resolve).toThrow(message);
   });
 
   it('lists the sizes of a pack that has only a few', () => {

@@ -55,7 +55,9 @@ export function resolveOptions({ manifest }: Pack, request: GenerationRequest): 
     mergeStep: mergeStepOf(request.mergeStep ?? defaults.merge_step, steps),
     identityScale: between('identity_scale', request.identityScale ?? defaults.identity_scale, 0, 2),
     seed: whole('seed', request.seed ?? Math.floor(Math.random() * 2 ** 32), 0, 2 ** 32 - 1),
-    facialRegions: (request.facialRegions ?? (Object.keys(facialRegions) as FacialRegion[])).map((name) => oneOf('facial_regions', name, facialRegions)),
+    facialRegions: (request.facialRegions ?? (Object.keys(facialRegions) as FacialRegion[])).map((name) =>
+      oneOf('facial_regions', name, facialRegions),
+    ),
     format: oneOf('format', request.format ?? 'png', outputFormats),
   };
   checkSize(manifest, options.width, options.height);
@@ -67,7 +69,8 @@ export function mergeStepOf(value: number | string, steps: number): number {
   const number = Number(value);
   const isFraction = typeof value === 'string' ? value.includes('.') : !Number.isInteger(value);
   const [least, most] = isFraction ? [0, 1] : [-1, steps];
-  if (!(number >= least && number <= most)) throw refused('merge_step', value, `a whole number from -1 to ${steps} (the steps), or a fraction from 0.0 to 1.0`);
+  if (!(number >= least && number <= most))
+    throw refused('merge_step', value, `a whole number from -1 to ${steps} (the steps), or a fraction from 0.0 to 1.0`);
   return isFraction ? Math.round(number * steps) : number;
 }
 
@@ -79,7 +82,10 @@ function checkSize({ name, sizes }: Pack['manifest'], width: number, height: num
     if (sizes.some(([w, h]) => w === width && h === height)) return;
     throw refused('width × height', `${width}×${height}`, `${sizes.map(([w, h]) => `${w}×${h}`).join(', ')} with the pack ${name}`);
   }
-  for (const [side, value] of [['width', width], ['height', height]] as const) {
+  for (const [side, value] of [
+    ['width', width],
+    ['height', height],
+  ] as const) {
     const { min, max, step } = sizes[side];
     if (!Number.isInteger(value) || value < min || value > max || value % step !== 0) {
       throw refused(side, value, `a multiple of ${step} from ${min} to ${max} with the pack ${name}`);
@@ -88,11 +94,18 @@ function checkSize({ name, sizes }: Pack['manifest'], width: number, height: num
 }
 
 const refused = (field: string, value: unknown, allowed: string) =>
-  new PipelineError('invalid_argument', `${field} ${JSON.stringify(value)} is not allowed; it must be ${allowed}.`, { field, value, allowed });
+  new PipelineError('invalid_argument', `${field} ${JSON.stringify(value)} is not allowed; it must be ${allowed}.`, {
+    field,
+    value,
+    allowed,
+  });
 
 function text(field: string, value: string, least: number): string {
   if (value.length >= least && value.length <= 2000) return value;
-  throw new PipelineError('invalid_argument', `${field} has ${value.length} characters; ${least} to 2000 are allowed.`, { field, length: value.length });
+  throw new PipelineError('invalid_argument', `${field} has ${value.length} characters; ${least} to 2000 are allowed.`, {
+    field,
+    length: value.length,
+  });
 }
 
 function whole(field: string, value: number, least: number, most: number): number {

@@ -43,7 +43,8 @@ export function readTensors(file: Uint8Array): FloatTensors {
   return Object.fromEntries(
     entries.map(([name, { dtype, shape, data_offsets }]) => {
       const [from, to] = data_offsets;
-      if (dtype !== 'F32' || to - from !== 4 * elementCount(shape) || start + to > file.length) throw damaged(`has a damaged entry "${name}"`);
+      if (dtype !== 'F32' || to - from !== 4 * elementCount(shape) || start + to > file.length)
+        throw damaged(`has a damaged entry "${name}"`);
       return [name, float32(shape, new Float32Array(Uint8Array.from(file.subarray(start + from, start + to)).buffer))]; // a copy: the offset need not be aligned
     }),
   );
@@ -52,7 +53,8 @@ export function readTensors(file: Uint8Array): FloatTensors {
 /** The tensor of that name, which must be there. */
 export function tensorOf(tensors: FloatTensors, name: string): FloatTensor {
   const tensor = tensors[name];
-  if (!tensor) throw new PipelineError('invalid_argument', `The tensor file lacks "${name}"; it has ${Object.keys(tensors).join(', ')}.`, { name });
+  if (!tensor)
+    throw new PipelineError('invalid_argument', `The tensor file lacks "${name}"; it has ${Object.keys(tensors).join(', ')}.`, { name });
   return tensor;
 }
 
@@ -88,6 +90,7 @@ export function joinChannels(first: FloatTensor, second: FloatTensor): FloatTens
 /** The output of that name of a network's run. */
 export function outputOf(outputs: Outputs, name: string): FloatTensor {
   const tensor = outputs[name];
-  if (!tensor) throw new PipelineError('model_unusable', `The network has no output "${name}", but ${Object.keys(outputs).join(', ')}.`, { name });
+  if (!tensor)
+    throw new PipelineError('model_unusable', `The network has no output "${name}", but ${Object.keys(outputs).join(', ')}.`, { name });
   return float32(tensor.dims, floats(tensor, name));
 }

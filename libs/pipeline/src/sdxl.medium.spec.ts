@@ -16,10 +16,19 @@ async function xlPack(): Promise<ConsistentIdPack> {
     ...manifest,
     name: 'sketch-xl',
     pipeline: 'consistentid-sdxl',
-    text_encoder_2: { config: { ...text.config, architectures: ['CLIPTextModelWithProjection'], projection_dim: 40 }, weights: { hash: 8 } },
+    text_encoder_2: {
+      config: { ...text.config, architectures: ['CLIPTextModelWithProjection'], projection_dim: 40 },
+      weights: { hash: 8 },
+    },
     tokenizer_2: null,
     unet: {
-      config: { ...unet.config, cross_attention_dim: 128, addition_embed_type: 'text_time', addition_time_embed_dim: 8, projection_class_embeddings_input_dim: 88 },
+      config: {
+        ...unet.config,
+        cross_attention_dim: 128,
+        addition_embed_type: 'text_time',
+        addition_time_embed_dim: 8,
+        projection_class_embeddings_input_dim: 88,
+      },
       weights: { hash: 9 },
     },
     face_channel_order: 'bgr',
@@ -37,7 +46,8 @@ beforeAll(async () => {
 });
 afterAll(() => models.release());
 
-const embed = (prompt: string, negativePrompt: string) => embedIdentity(models, { reference, face: parsed.face, regions: parsed.regions, prompt, negativePrompt });
+const embed = (prompt: string, negativePrompt: string) =>
+  embedIdentity(models, { reference, face: parsed.face, regions: parsed.regions, prompt, negativePrompt });
 
 describe('the SDXL pipeline', () => {
   it('has rows of both encoders and pooled texts that change with the phase', async () => {

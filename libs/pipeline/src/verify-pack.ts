@@ -35,8 +35,15 @@ export async function* verifyPack(pack: Pack): AsyncGenerator<VerifiedNetwork> {
     const begun = performance.now();
     const network = await build();
     if (!network) continue;
-    const load = 'path' in network ? { path: network.path } : { bytes: network.bytes, ...(network.externalFolder !== undefined && { folder: network.externalFolder }) };
+    const load =
+      'path' in network
+        ? { path: network.path }
+        : { bytes: network.bytes, ...(network.externalFolder !== undefined && { folder: network.externalFolder }) };
     await (await createSession({ name: network.name, ...load })).release();
-    yield { network: network.name, parameters: 'parameters' in network ? network.parameters : null, seconds: (performance.now() - begun) / 1000 };
+    yield {
+      network: network.name,
+      parameters: 'parameters' in network ? network.parameters : null,
+      seconds: (performance.now() - begun) / 1000,
+    };
   }
 }

@@ -52,7 +52,17 @@ async function generate(flags: GenerateFlags) {
       images.map(async ({ bytes, contentType, width, height, seed, sha256 }, index) => {
         const path = join(flags.out, `image-${index}.${options.format}`);
         await writeFile(path, bytes);
-        return { path, index, seed, width, height, content_type: contentType, size: bytes.length, sha256, identity_similarity: similarity[index] ?? null };
+        return {
+          path,
+          index,
+          seed,
+          width,
+          height,
+          content_type: contentType,
+          size: bytes.length,
+          sha256,
+          identity_similarity: similarity[index] ?? null,
+        };
       }),
     );
     const { manifest, digest } = stages.pack;

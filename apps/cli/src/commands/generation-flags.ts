@@ -40,11 +40,13 @@ export const withGenerationFlags = (command: Command): Command =>
     .option('--num-images <n>', '1–8', number('--num-images'))
     .option('--format <name>', 'png, jpeg or webp');
 
-const number = (flag: string) => (text: string): number => {
-  const value = Number(text);
-  if (text.trim() === '' || Number.isNaN(value)) throw new CliError('validation_failed', `${flag} "${text}" is not a number.`);
-  return value;
-};
+const number =
+  (flag: string) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() === '' || Number.isNaN(value)) throw new CliError('validation_failed', `${flag} "${text}" is not a number.`);
+    return value;
+  };
 
 /** A decimal point makes it a fraction: "1.0" is all the steps, 1 is the step 1. */
 const mergeStep = (text: string): number | string => (text.includes('.') ? text : number('--merge-step')(text));

@@ -10,7 +10,8 @@ export const loginCommand = () =>
     .argument('<url>')
     .option('--key <key>', 'the API key; read from standard input when absent')
     .action(async (url: string, { key }: { key?: string }) => {
-      if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) throw new CliError('validation_failed', `"${url}" is no http(s) URL.`);
+      if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+        throw new CliError('validation_failed', `"${url}" is no http(s) URL.`);
       const connection = { url, api_key: key ?? (await readKey()) };
       await new Client(connection).check();
       console.log(`saved in ${await saveConnection(connection)}`);

@@ -11,7 +11,15 @@ export const modelsCommand = () =>
         .description('every pack with its version, pipeline and whether it is trained')
         .option('--json', 'print one JSON array')
         .action(async ({ json }: { json?: true }) => {
-          const packs = (await listPacks()).map(({ manifest: m, digest }) => ({ name: m.name, version: m.version, pipeline: m.pipeline, trained: m.trained, title: m.title, licence: m.licence, digest }));
+          const packs = (await listPacks()).map(({ manifest: m, digest }) => ({
+            name: m.name,
+            version: m.version,
+            pipeline: m.pipeline,
+            trained: m.trained,
+            title: m.title,
+            licence: m.licence,
+            digest,
+          }));
           if (json) console.log(JSON.stringify(packs));
           else for (const p of packs) console.log([p.name, p.version, p.pipeline, p.trained ? 'trained' : 'untrained', p.title].join('\t'));
         }),

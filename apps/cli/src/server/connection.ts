@@ -1,15 +1,14 @@
 /** Which server `likeness jobs` talks to, kept in the user's configuration folder. */
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { configFolder } from '../cli.config.ts';
 import { CliError } from '../failure.ts';
 
 const Connection = z.object({ url: z.url(), api_key: z.string().min(1) });
 export type Connection = z.infer<typeof Connection>;
 
-/** `$XDG_CONFIG_HOME/likeness/connection.json`, by default under `~/.config`. */
-export const connectionFile = (): string => join(process.env['XDG_CONFIG_HOME'] || join(homedir(), '.config'), 'likeness', 'connection.json');
+const connectionFile = (): string => join(configFolder(), 'connection.json');
 
 /** The file holds a secret: only its owner may read it. */
 export async function saveConnection(connection: Connection): Promise<string> {

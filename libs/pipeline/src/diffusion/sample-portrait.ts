@@ -55,7 +55,11 @@ export interface SampleHooks {
 }
 
 /** The same input gives the same bytes. Images are made one after another. @throws the signal's reason when it is aborted */
-export async function samplePortrait(models: DiffusionModels, input: SamplePortraitInput, { onStep, signal }: SampleHooks = {}): Promise<{ images: GeneratedImage[] }> {
+export async function samplePortrait(
+  models: DiffusionModels,
+  input: SamplePortraitInput,
+  { onStep, signal }: SampleHooks = {},
+): Promise<{ images: GeneratedImage[] }> {
   const rows = readPromptRows(input.promptRows);
   const scheduler = createScheduler(input.scheduler, await models.schedulerConfig());
   const { factor, channels } = await models.latents();
@@ -74,7 +78,14 @@ export async function samplePortrait(models: DiffusionModels, input: SamplePortr
     const latents = await denoise(models, { ...input, rows, schedule, start, noise }, step);
     const picture = toPicture(await decodeLatents(models, latents));
     const bytes = await encodePicture(picture, input.format, provenanceOf(models.pack, input, seed));
-    images.push({ bytes, contentType: outputFormats[input.format], width: picture.width, height: picture.height, seed, sha256: sha256(bytes) });
+    images.push({
+      bytes,
+      contentType: outputFormats[input.format],
+      width: picture.width,
+      height: picture.height,
+      seed,
+      sha256: sha256(bytes),
+    });
   }
   return { images };
 }
@@ -115,7 +126,10 @@ export async function decodeLatents(models: DiffusionModels, latents: FloatTenso
   const { scaling } = await models.latents();
   const scaled = latents.data.map((x) => x / scaling);
   const sample = outputOf(await decoder.run({ latents: float32(latents.dims, scaled) }), 'sample');
-  return float32(sample.dims, sample.data.map((x) => Math.min(Math.max(x / 2 + 0.5, 0), 1)));
+  return float32(
+    sample.dims,
+    sample.data.map((x) => Math.min(Math.max(x / 2 + 0.5, 0), 1)),
+  );
 }
 
 /** [1, 3, H, W] in 0 … 1 → 8 bits. */

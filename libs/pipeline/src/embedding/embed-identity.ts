@@ -44,7 +44,12 @@ export async function embedIdentity(models: EmbeddingModels, input: EmbedIdentit
     seen,
   });
   return {
-    identity: writeTensors({ face_embedding: seen.face, id_tokens: seen.idTokens, id_tokens_uncond: seen.idTokensUncond, region_tokens: seen.regionTokens }),
+    identity: writeTensors({
+      face_embedding: seen.face,
+      id_tokens: seen.idTokens,
+      id_tokens_uncond: seen.idTokensUncond,
+      region_tokens: seen.regionTokens,
+    }),
     promptRows: writePromptRows(rows),
   };
 }

@@ -28,8 +28,14 @@ export interface EncodedPrompt {
 
 export async function encodePrompt(models: EmbeddingModels, { seen, ...asked }: PromptInput): Promise<EncodedPrompt> {
   const { marked, text, face, negative } = await encoders[models.pack.manifest.pipeline](models, asked);
-  const row = ({ tokens, pooled }: EncodedText, identity: FloatTensor): PromptRow => ({ tokens: joinTokens(tokens, identity), ...(pooled && { pooled }) });
-  const fused = async (encoded: EncodedText, regions: FloatTensor) => ({ ...encoded, tokens: await fuseRegions(models, encoded.tokens, regions, marked) });
+  const row = ({ tokens, pooled }: EncodedText, identity: FloatTensor): PromptRow => ({
+    tokens: joinTokens(tokens, identity),
+    ...(pooled && { pooled }),
+  });
+  const fused = async (encoded: EncodedText, regions: FloatTensor) => ({
+    ...encoded,
+    tokens: await fuseRegions(models, encoded.tokens, regions, marked),
+  });
   return {
     marked,
     rows: {
@@ -57,7 +63,9 @@ interface EncodedTexts {
 type Asked = Omit<PromptInput, 'seen'>;
 
 /** The two pipelines differ in their text encoders and in what the first phase sees. */
-const encoders: Readonly<Record<'consistentid-sd15' | 'consistentid-sdxl', (models: EmbeddingModels, asked: Asked) => Promise<EncodedTexts>>> = {
+const encoders: Readonly<
+  Record<'consistentid-sd15' | 'consistentid-sdxl', (models: EmbeddingModels, asked: Asked) => Promise<EncodedTexts>>
+> = {
   'consistentid-sd15': encodeTextsSd15,
   'consistentid-sdxl': encodeTextsSdxl,
 };
@@ -67,7 +75,9 @@ async function encodeTextsSd15(models: EmbeddingModels, { prompt, negativePrompt
   const tokenizer = await models.tokenizer();
   const marked = markPrompt({ prompt, variant: 'sd15', regions, tokenizer });
   const encoder = await models.textEncoder();
-  const encode = async (ids: readonly number[]) => ({ tokens: outputOf(await encoder.run({ input_ids: asIds(ids) }), 'last_hidden_state') });
+  const encode = async (ids: readonly number[]) => ({
+    tokens: outputOf(await encoder.run({ input_ids: asIds(ids) }), 'last_hidden_state'),
+  });
 
   const face = await encode(marked.cleanIds);
   const textIds = tokenizer.encodePadded(marked.promptTextOnly);
@@ -97,8 +107,15 @@ async function encodeTextsSdxl(models: EmbeddingModels, { prompt, negativePrompt
  * The j-th marked token takes in the j-th region: [1, 77, C] → [1, 77, C]. The unconditional row is changed at the same places as the
  * conditional one.
  */
-async function fuseRegions(models: EmbeddingModels, embeds: FloatTensor, regionTokens: FloatTensor, marked: MarkedPrompt): Promise<FloatTensor> {
-  const fused = await (await models.fuse()).run({
+async function fuseRegions(
+  models: EmbeddingModels,
+  embeds: FloatTensor,
+  regionTokens: FloatTensor,
+  marked: MarkedPrompt,
+): Promise<FloatTensor> {
+  const fused = await (
+    await models.fuse()
+  ).run({
     prompt_embeds: embeds,
     region_tokens: regionTokens,
     class_tokens_mask: bool([1, marked.mask.length], marked.mask),

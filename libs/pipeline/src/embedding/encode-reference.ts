@@ -35,7 +35,10 @@ export const FACIAL_SLOTS = 5;
  * Up to six runs of the image encoder. What the networks make of nothing (six of the reference's twelve runs, and both projections
  * of them) is a constant of the pack.
  */
-export async function encodeReference(models: EmbeddingModels, { picture, regions, face: found }: ReferencePictures): Promise<SeenReference> {
+export async function encodeReference(
+  models: EmbeddingModels,
+  { picture, regions, face: found }: ReferencePictures,
+): Promise<SeenReference> {
   const face = found ?? float32([1, 512]);
   const whole = asTensor(clipPixels(picture, models.clipImage));
   const parts = regions.map(({ image }) => asTensor(clipPixels(image, models.clipImage)));

@@ -11,7 +11,11 @@ import { embedFace } from './encode-reference.ts';
  * Cosine of the ArcFace embeddings, −1 … 1. Null where it would mean nothing: the pack was never trained, the identity has no face,
  * or the portrait shows none.
  */
-export async function identitySimilarity(models: ParsingModels & EmbeddingModels, identity: Uint8Array, image: Uint8Array): Promise<number | null> {
+export async function identitySimilarity(
+  models: ParsingModels & EmbeddingModels,
+  identity: Uint8Array,
+  image: Uint8Array,
+): Promise<number | null> {
   if (!models.pack.manifest.trained) return null;
   const reference = tensorOf(readTensors(identity), 'face_embedding').data;
   if (reference.every((x) => x === 0)) return null;

@@ -69,7 +69,11 @@ export async function findFace(models: ParsingModels, picture: Picture): Promise
   if (!detector) return { face: centredSquare(picture, 112), detection: null, warnings: ['no_face_detector'] };
   const faces = await detectFaces(detector, picture, { channelOrder: models.channelOrder });
   const [best] = faces;
-  if (!best) throw new PipelineError('no_face_detected', 'No face was found in the reference picture.', { width: picture.width, height: picture.height });
+  if (!best)
+    throw new PipelineError('no_face_detected', 'No face was found in the reference picture.', {
+      width: picture.width,
+      height: picture.height,
+    });
   const { box, score, landmarks } = best;
   return {
     face: alignFace(picture, landmarks),
@@ -81,7 +85,8 @@ export async function findFace(models: ParsingModels, picture: Picture): Promise
 /** The likeliest of the 19 classes for every pixel of the picture, which is squeezed to size × size. */
 export async function labelPixels(parser: Session, picture: Picture, size: number): Promise<LabelMap> {
   const { labels } = await parser.run({ image: float32([1, 3, size, size], faceParsingPixels(picture, { size })) }); // [1, size, size]
-  if (labels?.dtype !== 'uint8') throw new PipelineError('model_unusable', `The face parser's labels must be uint8, they are ${labels?.dtype}.`);
+  if (labels?.dtype !== 'uint8')
+    throw new PipelineError('model_unusable', `The face parser's labels must be uint8, they are ${labels?.dtype}.`);
   return { width: size, height: size, data: labels.data };
 }
 

@@ -1,0 +1,5 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** Where the command line keeps what it remembers: `$XDG_CONFIG_HOME/likeness`, by default `~/.config/likeness`. */
+export const configFolder = (): string => join(process.env['XDG_CONFIG_HOME'] || join(homedir(), '.config'), 'likeness');
