@@ -243,7 +243,7 @@ export type Problem = z.infer<typeof Problem>;
 
 /** The `error` of a job that failed. */
 export const JobError = z
-  .object({
+  .strictObject({
     code: ErrorCode,
     title: z.string(),
     detail: z.string(),

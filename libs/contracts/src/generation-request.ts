@@ -13,12 +13,23 @@ export const PICTURE_MIN_SIDE = 64;
 /** Four pictures as base64 in one JSON body do not fit; uploads are for that. */
 export const BODY_MAX_BYTES = 30_000_000;
 
+/** Text that Postgres can keep: no NUL, no half of a surrogate pair. */
+const text = (least: number, most: number) =>
+  z
+    .string()
+    .min(least)
+    .max(most)
+    .refine((value) => value.isWellFormed() && !value.includes('\0'), 'must be well-formed Unicode without NUL characters');
+
 /** An upload id, an `https:` URL (`http:` only to exempted addresses), or a `data:` URI with base64. */
 export const ReferenceImage = z
   .string()
   .max(BODY_MAX_BYTES)
   .refine(
-    (text) => id('upload').safeParse(text).success || /^https?:\/\/[^\s]+$/i.test(text) || /^data:[\w.+-]+\/[\w.+-]+;base64,/.test(text),
+    (text) =>
+      id('upload').safeParse(text).success ||
+      /^https?:\/\/[^\s\p{Cc}\p{Cs}]+$/iu.test(text) ||
+      /^data:[\w.+-]+\/[\w.+-]+;base64,/.test(text),
     'must be an upload id, an https: URL or a data: URI with base64',
   )
   .meta({ id: 'ReferenceImage', description: 'upload id, https: URL, or data: URI (base64)' });
@@ -39,8 +50,8 @@ const side = z.int().min(256).max(1024).multipleOf(8);
 export const GenerationInput = z
   .strictObject({
     reference_images: z.array(ReferenceImage).min(1).max(4),
-    prompt: z.string().min(1).max(2000),
-    negative_prompt: z.string().max(2000).optional(),
+    prompt: text(1, 2000),
+    negative_prompt: text(0, 2000).optional(),
     num_images: z.int().min(1).max(8).optional(),
     width: side.optional().describe('pixels; the pack may allow fewer sizes'),
     height: side.optional().describe('pixels; the pack may allow fewer sizes'),
@@ -76,13 +87,13 @@ export const WebhookUrl = z
   .string()
   .max(2048)
   .refine((text) => {
-    const url = URL.canParse(text) ? new URL(text) : null;
+    const url = URL.canParse(text) && !/[\s\p{Cc}\p{Cs}]/u.test(text) ? new URL(text) : null;
     return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
   }, 'must be an absolute https: URL without credentials')
   .meta({ id: 'WebhookUrl', format: 'uri' });
 
 export const Metadata = z
-  .record(z.string().min(1).max(64), z.string().max(512))
+  .record(text(1, 64), text(0, 512))
   .refine((m) => Object.keys(m).length <= 16, 'must have at most 16 keys')
   .meta({ id: 'Metadata', description: 'up to 16 keys, values up to 512 characters; returned as given' });
 
@@ -145,7 +156,7 @@ export const ListGenerations = z.strictObject({
 /** Body of `POST /v1/uploads` (JSON form). */
 export const CreateUpload = z
   .strictObject({
-    filename: z.string().min(1).max(255),
+    filename: text(1, 255),
     content_type: z.string().regex(/^image\/[\w.+-]{1,64}$/, 'must be the media type of a picture, such as image/jpeg'),
     size: z.int().min(1).max(PICTURE_MAX_BYTES),
     sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 as 64 lower-case hexadecimal digits'),
