@@ -154,11 +154,9 @@ function toOrt(ort: typeof Ort, input: Port, tensor: Tensor | undefined, what: s
   return new ort.Tensor(tensor.dtype, data as never, tensor.dims);
 }
 
-function fromOrt(value: Ort.OnnxValue): Tensor {
-  const tensor = value;
-  const { dims, type } = tensor;
-  const { buffer, byteOffset, length } = tensor.data as TensorData;
-  const data = type === 'float16' ? new Uint16Array(buffer, byteOffset, length) : tensor.data;
+function fromOrt({ dims, type, data: values }: Ort.Tensor): Tensor {
+  const { buffer, byteOffset, length } = values as TensorData;
+  const data = type === 'float16' ? new Uint16Array(buffer, byteOffset, length) : values;
   return { dtype: dtypeOf(type, 'output'), dims, data } as Tensor;
 }
 

@@ -24,7 +24,7 @@ const first = (values: readonly number[], n = 3) => values.slice(0, n).map((v) =
 function run(name: SchedulerName, steps: number, stopAndResumeAt = -1): Float32Array {
   const scheduler = createScheduler(name, sd15);
   let schedule = scheduler.schedule(steps);
-  let latents = Float32Array.from([1.5, -0.3, 0.2], (x) => x * schedule.initNoiseSigma);
+  let latents: Float32Array = Float32Array.from([1.5, -0.3, 0.2], (x) => x * schedule.initNoiseSigma);
   for (const i of schedule.timesteps.keys()) {
     if (i === stopAndResumeAt) {
       const history = structuredClone(schedule.history);
@@ -66,7 +66,7 @@ describe('schedulers', () => {
   it.each(names)('%s ends where a perfect network points', (name) => {
     const schedule = createScheduler(name, sd15).schedule(12);
     const noise = 0.8;
-    let latents = Float32Array.of(noise * schedule.initNoiseSigma);
+    let latents: Float32Array = Float32Array.of(noise * schedule.initNoiseSigma);
     // with x₀ = 0 the noise in the latents is the latents over σ
     for (const i of schedule.timesteps.keys()) {
       const t = Math.round(schedule.timesteps[i]!);
