@@ -35,10 +35,6 @@ export class Scope {
     return this.path === '' ? name : `${this.path}.${name}`;
   }
 
-  has(name: string): boolean {
-    return this.source.has(this.key(name));
-  }
-
   /** The tensor stored under `name`, as float32. Throws `weight_missing`, `weight_shape`, `weight_read_twice`. */
   weight(name: string, dims: readonly number[]): Tensor {
     const key = this.claim(name, dims);

@@ -5,6 +5,7 @@ import {
   adapterConfigOf,
   autoencoderConfig,
   clipTextConfig,
+  clipVisionConfig,
   facialEncoderConfigOf,
   identityProjectionConfigOf,
   unetConfig,
@@ -35,6 +36,12 @@ describe('configuration files', () => {
       addition_embed_type: null,
       sample_size: 64,
     });
+  });
+
+  it('finds the image tower in a file for both towers', () => {
+    const tower = { hidden_size: 1280, num_hidden_layers: 32, patch_size: 14, hidden_act: 'gelu' };
+    const both = clipVisionConfig({ model_type: 'clip', projection_dim: 1024, text_config: {}, vision_config: tower });
+    expect(both).toEqual(clipVisionConfig({ ...tower, projection_dim: 1024 }));
   });
 
   it.each<[string, () => unknown, RegExp]>([

@@ -155,7 +155,17 @@ function parse<S extends z.ZodType>(what: string, schema: S, json: unknown): z.o
 }
 
 export const clipTextConfig = (json: unknown): ClipTextConfig => parse('CLIP text', clipTextFile, json);
-export const clipVisionConfig = (json: unknown): ClipVisionConfig => parse('CLIP vision', clipVisionFile, json);
+
+/** Of a file for the image tower alone, or of one for both towers, which holds the tower's part under `vision_config`. */
+export function clipVisionConfig(json: unknown): ClipVisionConfig {
+  const { vision_config: part, projection_dim } = parse(
+    'CLIP',
+    z.object({ vision_config: z.unknown().optional(), projection_dim: z.unknown().optional() }),
+    json,
+  );
+  return parse('CLIP vision', clipVisionFile, typeof part === 'object' && part !== null ? { ...part, projection_dim } : json);
+}
+
 export const bisenetConfig = (json: unknown): BiSeNetConfig => parse('BiSeNet', z.object({ n_classes: count.default(19) }), json);
 export const iresnetConfig = (json: unknown): IResNetConfig => parse('IResNet', iresnetFile, json);
 export const facialEncoderConfig = (json: unknown): FacialEncoderConfig => parse('FacialEncoder', facialEncoderFile, json);

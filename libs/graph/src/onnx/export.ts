@@ -91,11 +91,12 @@ function writeWeights(graph: Graph, folder: string, constants: readonly Constant
     const last = constants.at(-1)!;
     const written = offsets.get(last.name)! + byteLength(last);
     if (written < end) writeSync(descriptor, new Uint8Array(end - written), 0, end - written, written);
-    closeSync(descriptor);
     renameSync(partial, file); // another process may have done the same: both files are equal
   } catch (error) {
     rmSync(partial, { force: true });
     throw error;
+  } finally {
+    closeSync(descriptor);
   }
   return { file, offsets };
 }
