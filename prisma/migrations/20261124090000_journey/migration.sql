@@ -69,6 +69,20 @@ CREATE INDEX generation_active ON generation (tenant_id) WHERE status IN ('queue
 CREATE INDEX generation_deadline ON generation (deadline_at) WHERE status IN ('queued', 'processing') AND deadline_at IS NOT NULL;
 CREATE INDEX generation_canceling ON generation (cancel_requested_at) WHERE status IN ('queued', 'processing') AND cancel_requested_at IS NOT NULL;
 
+-- Whether a tenant may have one more generation under way. Near its limit, those who ask wait for each other, so that the limit holds
+-- exactly; far from it (by more than the connections that could be asking at once) nobody waits. Inside a volatile function every
+-- query sees what was committed before it, which a plain subquery of the inserting statement would not.
+CREATE FUNCTION has_room(tenant text, most integer) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+  active integer;
+BEGIN
+  SELECT count(*) INTO active FROM (SELECT FROM generation WHERE tenant_id = tenant AND status IN ('queued', 'processing') LIMIT most) AS found;
+  IF active + 100 < most THEN RETURN true; END IF;
+  PERFORM pg_advisory_xact_lock(hashtextextended(tenant, 0));
+  SELECT count(*) INTO active FROM (SELECT FROM generation WHERE tenant_id = tenant AND status IN ('queued', 'processing') LIMIT most) AS found;
+  RETURN active < most;
+END $$;
+
 -- One row per stage of a generation; a claim mints `attempt`, the fence that every later write carries.
 CREATE TABLE stage (
   id            text PRIMARY KEY,
