@@ -7,7 +7,7 @@
  * - `gpu_out_of_memory`   an allocation on the device failed
  * - `invalid_argument`    a feed does not fit the graph's inputs
  * - `inference_failed`    the run itself failed
- * - `timed_out`           a task ran longer than it was allowed to; its process was killed
+ * - `stage_timeout`       a task ran longer than it was allowed to; its process was killed
  * - `canceled`            the caller's signal stopped the task
  * - `worker_lost`         the process that ran the task ended before it answered
  * - `internal`            anything else: a defect
@@ -18,7 +18,7 @@ export type InferenceErrorCode =
   | 'gpu_out_of_memory'
   | 'invalid_argument'
   | 'inference_failed'
-  | 'timed_out'
+  | 'stage_timeout'
   | 'canceled'
   | 'worker_lost'
   | 'internal';

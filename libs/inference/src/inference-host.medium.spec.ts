@@ -114,7 +114,10 @@ describe('InferenceHost', () => {
 
   it('kills and replaces a child that takes too long', async () => {
     const { host, reasons } = hostWith();
-    await expect(host.run('hang', undefined, { timeoutMs: 200 })).rejects.toMatchObject({ code: 'timed_out', detail: { timeoutMs: 200 } });
+    await expect(host.run('hang', undefined, { timeoutMs: 200 })).rejects.toMatchObject({
+      code: 'stage_timeout',
+      detail: { timeoutMs: 200 },
+    });
     expect((await host.run('echo', { bytes: new Uint8Array() })).served).toBe(1);
     expect(host.restarts).toBe(1);
     expect(reasons).toEqual(['timed_out']);
@@ -172,7 +175,7 @@ describe('InferenceHost', () => {
   });
 
   it('says so when the child cannot start', async () => {
-    const { host } = hostWith({ entry: new URL('./testing/absent.ts', import.meta.url) });
+    const { host } = hostWith({ entry: new URL('./testing/dies-at-once.ts', import.meta.url) });
     await expect(host.start()).rejects.toMatchObject({ code: 'worker_lost' });
     await expect(host.run('echo', { bytes: new Uint8Array() })).rejects.toMatchObject({ code: 'worker_lost' });
   });

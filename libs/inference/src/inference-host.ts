@@ -107,7 +107,7 @@ export class InferenceHost<T extends Tasks = Tasks> {
 
   /**
    * Runs a task in the child and resolves to its result. Tasks wait for one another. Rejects with an `InferenceError`: the
-   * task's own code, or `canceled`, `timed_out`, `worker_lost`.
+   * task's own code, or `canceled`, `stage_timeout`, `worker_lost`.
    */
   run<K extends keyof T & string>(task: K, payload: PayloadOf<T[K]>, options: RunOptions = {}): Promise<ResultOf<T[K]>> {
     const turn = this.#queue.then(() => this.#runNow(task, payload, options));
@@ -166,7 +166,7 @@ export class InferenceHost<T extends Tasks = Tasks> {
     if (timeoutMs !== undefined) {
       timers.push(
         setTimeout(
-          () => giveUp('timed_out', new InferenceError('timed_out', `${task} took longer than ${timeoutMs} ms.`, { task, timeoutMs })),
+          () => giveUp('timed_out', new InferenceError('stage_timeout', `${task} took longer than ${timeoutMs} ms.`, { task, timeoutMs })),
           timeoutMs,
         ),
       );

@@ -19,11 +19,14 @@ const serviceCodes: Readonly<Record<string, string>> = {
   invalid_argument: 'validation_failed',
   model_unusable: 'model_unavailable',
   device_unavailable: 'model_unavailable',
+  model_config_invalid: 'model_unavailable',
+  model_config_unsupported: 'model_unavailable',
   checkpoint_refused: 'model_unavailable',
   weight_missing: 'model_unavailable',
   weight_shape: 'model_unavailable',
   weight_read_twice: 'model_unavailable',
   weight_unused: 'model_unavailable',
+  inference_failed: 'internal',
 };
 
 /** Any error of the ML libraries under the service's code for it; one without a code is a defect, `internal`. */
