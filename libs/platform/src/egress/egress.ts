@@ -1,0 +1,162 @@
+/**
+ * The one way out to addresses that strangers choose (webhooks, pictures by URL). The guard stands where the connection is
+ * made: names are resolved once, every address is judged, and the socket goes to a judged address, so that a name which
+ * answers differently a moment later changes nothing.
+ */
+import { lookup } from 'node:dns/promises';
+import { isIP, type LookupFunction } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LikenessError, type ErrorCode } from '@likeness/contracts';
+import { Agent, buildConnector, request } from 'undici';
+import { createPolicy, targetOf, type EgressOptions, type Target } from './policy.ts';
+
+type BlockedCode = Extract<ErrorCode, 'input_url_blocked' | 'webhook_url_blocked'>;
+
+/** All addresses of a host name. */
+export type Resolver = (host: string) => Promise<readonly string[]>;
+
+export interface EgressRequest {
+  readonly method?: 'GET' | 'POST';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** For everything together: resolving, connecting, headers and body. */
+  readonly timeoutMs: number;
+  /** The answer's body is read this far. */
+  readonly maxBytes: number;
+  /** The code of the error when the URL may not be called. */
+  readonly blockedCode: BlockedCode;
+}
+
+export interface EgressResponse {
+  readonly status: number;
+  /** Lower case names; repeated ones joined with a comma. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  /** The body is longer than `maxBytes`; what was read is its beginning. */
+  readonly truncated: boolean;
+}
+
+/** The URL may be called, but the call did not come to an answer. The message names the URL without its query. */
+export class EgressError extends Error {
+  override readonly name = 'EgressError';
+  readonly timedOut: boolean;
+
+  constructor(message: string, options: { timedOut?: boolean; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.timedOut = options.timedOut ?? false;
+  }
+}
+
+export interface Egress {
+  /**
+   * Refuses early what `fetch` would refuse; a name that cannot be resolved now passes, because that may change.
+   * @throws LikenessError with the given code
+   */
+  check(url: string, code: BlockedCode): Promise<void>;
+  /**
+   * One request. A redirect is an answer like any other and is not followed.
+   * @throws LikenessError with `blockedCode`, EgressError when there was no complete answer
+   */
+  fetch(url: string, request: EgressRequest): Promise<EgressResponse>;
+  close(): Promise<void>;
+}
+
+const CHECK_LOOKUP_MS = 2_000;
+const CONNECT_MS = 10_000;
+
+const resolveWithSystem: Resolver = async (host) => (await lookup(host, { all: true })).map(({ address }) => address);
+
+/** @throws Error for a network or address of the options that is none */
+export function createEgress(options: EgressOptions & { readonly resolve?: Resolver }): Egress {
+  const policy = createPolicy(options);
+  const resolve = options.resolve ?? resolveWithSystem;
+  const addressesOf = async ({ host }: Target) => (isIP(host) === 0 ? await resolve(host) : [host]);
+
+  /** Resolves, judges, and connects to nothing but what was judged. */
+  const connect: buildConnector.connector = (options, callback) => {
+    const target = { protocol: options.protocol, host: options.hostname.replace(/^\[(.*)\]$/, '$1'), port: portOf(options) };
+    addressesOf(target).then(
+      (addresses) => {
+        const refusal = addresses.length === 0 ? 'leads to no address' : policy.refusal(target, addresses);
+        if (refusal !== null) callback(new Refused(refusal), null);
+        else buildConnector({ timeout: CONNECT_MS, lookup: pinned(addresses) })(options, callback);
+      },
+      (error: Error) => callback(error, null),
+    );
+  };
+  const agent = new Agent({ connect, pipelining: 0, keepAliveTimeout: 4_000 });
+
+  return {
+    check: async (url, code) => {
+      const target = targetOf(url);
+      if (typeof target === 'string') throw blocked(code, url, target);
+      const addresses = await Promise.race([addressesOf(target).catch(() => []), sleep(CHECK_LOOKUP_MS, [], { ref: false })]);
+      const refusal = policy.refusal(target, addresses);
+      if (refusal !== null) throw blocked(code, url, refusal);
+    },
+    fetch: async (url, { method = 'GET', headers = {}, body = null, timeoutMs, maxBytes, blockedCode }) => {
+      const target = targetOf(url);
+      if (typeof target === 'string') throw blocked(blockedCode, url, target);
+      const signal = AbortSignal.timeout(timeoutMs);
+      try {
+        const sent = { 'user-agent': 'Likeness', 'accept-encoding': 'identity', ...headers };
+        const response = await request(url, { method, headers: sent, body, signal, dispatcher: agent });
+        const { bytes, truncated } = await readUpTo(response.body, maxBytes);
+        return { status: response.statusCode, headers: flatten(response.headers), body: bytes, truncated };
+      } catch (error) {
+        if (error instanceof Refused) throw blocked(blockedCode, url, error.message);
+        if (signal.aborted)
+          throw new EgressError(`${shown(url)} did not answer within ${timeoutMs / 1000} s.`, { timedOut: true, cause: error });
+        throw new EgressError(`${shown(url)} could not be reached: ${messageOf(error)}.`, { cause: error });
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+class Refused extends Error {}
+
+const blocked = (code: BlockedCode, url: string, refusal: string) => new LikenessError(code, `${shown(url)} ${refusal}.`);
+
+const portOf = ({ port, protocol }: { port: string; protocol: string }) =>
+  port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
+
+/** Answers the socket's question for addresses with those that were judged. */
+const pinned =
+  (addresses: readonly string[]): LookupFunction =>
+  (_host, options, callback) => {
+    const found = addresses.map((address) => ({ address, family: isIP(address) }));
+    const [first] = found;
+    if (options.all) callback(null, found);
+    else callback(null, first?.address ?? '', first?.family);
+  };
+
+/** Leaves the rest unread: the connection is closed instead. */
+async function readUpTo(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<{ bytes: Uint8Array; truncated: boolean }> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > maxBytes) break;
+  }
+  return { bytes: Buffer.concat(chunks).subarray(0, maxBytes), truncated: size > maxBytes };
+}
+
+function flatten(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, [value].flat().join(', ')]])),
+  );
+}
+
+/** Without query and password, which may be secrets. */
+function shown(url: string): string {
+  const text = URL.canParse(url) ? `${new URL(url).protocol}//${new URL(url).host}${new URL(url).pathname}` : JSON.stringify(url);
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+}
+
+/** A failed attempt on several addresses has its reasons inside. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return messageOf(error.errors[0]);
+  return error instanceof Error ? error.message || error.name : String(error);
+}

@@ -1,0 +1,2 @@
+export { createEgress, EgressError, type Egress, type EgressRequest, type EgressResponse, type Resolver } from './egress.ts';
+export type { EgressOptions } from './policy.ts';

@@ -1,0 +1,1 @@
+export { newApiKey, parseApiKey, sameSecret, type ParsedApiKey } from './api-key.ts';

@@ -1,0 +1,2 @@
+export { newWebhookSecret, signWebhook, type WebhookHeaders, type WebhookMessage } from './sign.ts';
+export { parseRetryAfter, RETRY_SCHEDULE, retryDelay } from './retry.ts';
