@@ -21,7 +21,7 @@ afterAll(() => rm(dir, { recursive: true }));
 
 async function likeness(...args: string[]) {
   const child = spawn(process.execPath, ['--conditions=source', main, ...args], {
-    env: { ...process.env, XDG_CONFIG_HOME: join(dir, 'config') },
+    env: { ...process.env, XDG_CONFIG_HOME: join(dir, 'config'), XDG_CACHE_HOME: join(dir, 'cache') },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const [stdout, stderr, code] = await Promise.all([

@@ -1,9 +1,12 @@
 /** The inference process of a worker: the stages of one pack at a time, asked for by name. Started by `createPipelineHost`. */
-import { InferenceError, serveTasks, type Progress, type TaskContext } from '@likeness/inference';
+import { InferenceError, serveTasks, type TaskContext } from '@likeness/inference';
+import { previewPicture } from './diffusion/preview.ts';
 import type { SamplePortraitInput } from './diffusion/sample-portrait.ts';
 import type { EmbedIdentityInput } from './embedding/embed-identity.ts';
 import { serviceError } from './errors.ts';
+import { encodePicture } from './image/encode.ts';
 import type { ParseFaceInput } from './parsing/parse-face.ts';
+import type { FloatTensor } from './safetensors.ts';
 import { openStages, type StageName, type StageOptions, type Stages } from './stages.ts';
 
 const options = JSON.parse(process.argv[2] ?? '{}') as StageOptions;
@@ -24,12 +27,23 @@ interface OfPack {
   readonly pack: string;
 }
 
+interface Previews {
+  /** Every so many steps the progress carries a small JPEG of what there is; 0 or absent: never. */
+  readonly previewEvery?: number;
+}
+
 const tasks = {
   warmUp: async ({ pack, stage }: OfPack & { readonly stage: StageName }): Promise<void> => (await stagesOf(pack)).warmUp(stage),
   parseFace: async ({ pack, ...input }: OfPack & ParseFaceInput) => (await stagesOf(pack)).parseFace(input),
   embedIdentity: async ({ pack, ...input }: OfPack & EmbedIdentityInput) => (await stagesOf(pack)).embedIdentity(input),
-  samplePortrait: async ({ pack, ...input }: OfPack & SamplePortraitInput, { progress, signal }: TaskContext) => {
-    const onStep = (step: number, total: number) => progress({ step, total } satisfies Progress);
+  samplePortrait: async (
+    { pack, previewEvery = 0, ...input }: OfPack & Previews & SamplePortraitInput,
+    { progress, signal }: TaskContext,
+  ) => {
+    const onStep = async (step: number, total: number, latents: FloatTensor) => {
+      const preview = previewEvery > 0 && step % previewEvery === 0 && latents.data.length > 0;
+      progress({ step, total, ...(preview && { preview: await encodePicture(previewPicture(latents), 'jpeg') }) });
+    };
     return (await stagesOf(pack)).samplePortrait(input, { onStep, signal });
   },
 };

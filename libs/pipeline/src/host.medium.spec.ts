@@ -68,6 +68,18 @@ describe('the three stages in an inference process', () => {
     expect(dims(embedded.promptRows)).toEqual({ null: [1, 81, 64], text: [1, 81, 64], augmented: [1, 81, 64] });
   });
 
+  it('show what there is so far every few steps', async () => {
+    const { embedded, options } = await generatePortraits(stages, reference, request);
+    const previews: [step: number, preview: Uint8Array | undefined][] = [];
+    await host.run(
+      'samplePortrait',
+      { ...options, pack, previewEvery: 2, promptRows: embedded.promptRows },
+      { model: pack, onProgress: ({ step, preview }) => previews.push([step, preview]) },
+    );
+    expect(previews.map(([step, preview]) => [step, preview !== undefined])).toEqual([[1, false], [2, true], [3, false]]); // prettier-ignore
+    expect(await decodePlain(previews[1]![1]!)).toMatchObject({ width: 128, height: 128, channels: 3 });
+  });
+
   it('stop between two steps when canceled', async () => {
     const { embedded, options } = await generatePortraits(stages, reference, request);
     const abort = new AbortController();

@@ -20,7 +20,7 @@ export const noopStages = (pack: Pack): Stages => ({
     const images = [];
     for (let k = 0; k < numImages; k++) {
       images.push({ bytes: PIXEL, contentType: outputFormats.png, width: 1, height: 1, seed: seedOfImage(seed, k), sha256 });
-      onStep?.(k + 1, numImages, float32([1, 4, 0, 0]));
+      await onStep?.(k + 1, numImages, float32([1, 4, 0, 0]));
       await nextTurn(signal);
     }
     return { images };

@@ -1,5 +1,5 @@
 import { createSession } from '@likeness/inference';
-import { PackNetworks, type ConsistentIdPack, type Pack } from '@likeness/models';
+import { PackNetworks, type BuildOptions, type ConsistentIdPack, type Pack } from '@likeness/models';
 
 export interface VerifiedNetwork {
   readonly network: string;
@@ -12,10 +12,10 @@ export interface VerifiedNetwork {
  * Builds and loads every network of a pack, one after another: every weight is read, and none is missing, left over or of a wrong
  * shape. @throws the first thing that is wrong, with file and key
  */
-export async function* verifyPack(pack: Pack): AsyncGenerator<VerifiedNetwork> {
+export async function* verifyPack(pack: Pack, options: BuildOptions = {}): AsyncGenerator<VerifiedNetwork> {
   const { manifest } = pack;
   if (manifest.pipeline === 'noop') return;
-  const networks = new PackNetworks({ ...pack, manifest } satisfies ConsistentIdPack);
+  const networks = new PackNetworks({ ...pack, manifest } satisfies ConsistentIdPack, options);
   const { factor } = await networks.latents();
   const [height, width] = [manifest.defaults.height / factor, manifest.defaults.width / factor];
   const builds = [

@@ -1,7 +1,9 @@
 /** `likeness models`: which packs there are, and whether one is whole. */
+import { join } from 'node:path';
 import { listPacks, loadPack } from '@likeness/models';
 import { verifyPack } from '@likeness/pipeline';
 import { Command } from 'commander';
+import { cacheFolder } from '../cli.config.ts';
 
 export const modelsCommand = () =>
   new Command('models')
@@ -30,8 +32,8 @@ export const modelsCommand = () =>
         .argument('<name>')
         .action(async (name: string) => {
           const pack = await loadPack(name);
-          for await (const { network, parameters, seconds } of verifyPack(pack)) {
-            console.log(`ok ${network} ${parameters} parameters ${seconds.toFixed(2)} s`);
+          for await (const { network, parameters, seconds } of verifyPack(pack, { weightsFolder: join(cacheFolder(), 'weights') })) {
+            console.log(`ok ${network} ${parameters ?? '?'} parameters ${seconds.toFixed(2)} s`);
           }
           console.log(`${name} is whole: ${pack.digest}`);
         }),

@@ -49,7 +49,7 @@ export interface GeneratedImage {
 
 export interface SampleHooks {
   /** Called after every step, counted from 1 over all images. */
-  readonly onStep?: (step: number, total: number, latents: FloatTensor) => void;
+  readonly onStep?: (step: number, total: number, latents: FloatTensor) => Promise<void> | void;
   /** Looked at between steps. */
   readonly signal?: AbortSignal;
 }
@@ -72,7 +72,7 @@ export async function samplePortrait(
     const schedule = scheduler.schedule(input.steps);
     const calls = schedule.timesteps.length;
     const step = async (done: number, latents: FloatTensor) => {
-      onStep?.(k * calls + done, input.numImages * calls, latents);
+      await onStep?.(k * calls + done, input.numImages * calls, latents);
       await nextTurn(signal);
     };
     const latents = await denoise(models, { ...input, rows, schedule, start, noise }, step);
