@@ -15,7 +15,11 @@ export default defineConfig({
     exclude: ['**/node_modules/**', '**/dist/**'],
     projects: [
       rung('unit', ['{libs,apps,tools}/**/*.spec.ts'], { exclude: ['**/*.{medium,parity}.spec.ts', '**/node_modules/**', '**/dist/**'] }),
-      rung('medium', ['{libs,apps,tools}/**/*.medium.spec.ts'], { testTimeout: 60_000, hookTimeout: 120_000 }),
+      rung('medium', ['{libs,apps,tools}/**/*.medium.spec.ts'], {
+        globalSetup: ['libs/platform/src/db/test-server.ts'],
+        testTimeout: 60_000,
+        hookTimeout: 120_000,
+      }),
       rung('parity', ['{libs,apps}/**/*.parity.spec.ts'], { testTimeout: 120_000 }),
       rung('e2e', ['e2e/**/*.e2e.ts'], { testTimeout: 300_000, hookTimeout: 300_000, fileParallelism: false }),
     ],

@@ -1,0 +1,6 @@
+export { openDb, one, many, exec, withAdvisoryLock, type Db, type DbOptions } from './db.ts';
+export { sql, json, join, empty, Sql } from './sql.ts';
+export { listen, type Listener, type ListenOptions } from './listen.ts';
+export { migrate, MigrationError } from './migrate.ts';
+export { startEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts';
+export { testDatabase, type TestDatabase } from './test-database.ts';

@@ -1,0 +1,23 @@
+/** Vitest's global set-up for the medium tests: one Postgres for the run, and a migrated template in it. */
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startEmbeddedPostgres } from './embedded-postgres.ts';
+import { migrate } from './migrate.ts';
+import { query, TEMPLATE } from './test-database.ts';
+
+export default async function setup(): Promise<() => Promise<void>> {
+  const dir = await mkdtemp(join(tmpdir(), 'likeness-test-'));
+  await chmod(dir, 0o711); // the server's own user has to pass through
+  // Nothing here outlives the run, so nothing has to reach the disk.
+  const server = await startEmbeddedPostgres({ dir: join(dir, 'postgres'), settings: { fsync: 'off', synchronous_commit: 'off' } });
+  await query(server.url, `CREATE DATABASE ${TEMPLATE}`);
+  const template = new URL(server.url);
+  template.pathname = `/${TEMPLATE}`;
+  await migrate(template.href);
+  process.env.TEST_DATABASE_URL = server.url;
+  return async () => {
+    await server.stop();
+    await rm(dir, { recursive: true, force: true });
+  };
+}
