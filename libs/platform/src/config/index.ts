@@ -90,3 +90,6 @@ export function describeVariables(
     return { name, description, secret, fallback };
   });
 }
+
+/** Common variables, parsed. What opens a part of the platform takes those that it needs, so an app hands its configuration on. */
+export type CommonConfig = z.infer<z.ZodObject<typeof commonVariables>>;

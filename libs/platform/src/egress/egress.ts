@@ -8,7 +8,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LikenessError, type ErrorCode } from '@likeness/contracts';
 import { Agent, buildConnector, request } from 'undici';
-import { createPolicy, targetOf, type EgressOptions, type Target } from './policy.ts';
+import { createPolicy, targetOf, type EgressConfig, type Target } from './policy.ts';
 
 type BlockedCode = Extract<ErrorCode, 'input_url_blocked' | 'webhook_url_blocked'>;
 
@@ -66,9 +66,9 @@ const CONNECT_MS = 10_000;
 
 const resolveWithSystem: Resolver = async (host) => (await lookup(host, { all: true })).map(({ address }) => address);
 
-/** @throws Error for a network or address of the options that is none */
-export function createEgress(options: EgressOptions & { readonly resolve?: Resolver }): Egress {
-  const policy = createPolicy(options);
+/** @throws Error for a network or address that is none */
+export function createEgress(config: EgressConfig, options: { readonly resolve?: Resolver } = {}): Egress {
+  const policy = createPolicy(config);
   const resolve = options.resolve ?? resolveWithSystem;
   const addressesOf = async ({ host }: Target) => (isIP(host) === 0 ? await resolve(host) : [host]);
 

@@ -1,2 +1,2 @@
 export { createEgress, EgressError, type Egress, type EgressRequest, type EgressResponse, type Resolver } from './egress.ts';
-export type { EgressOptions } from './policy.ts';
+export type { EgressConfig } from './policy.ts';

@@ -1,15 +1,10 @@
 /** What may be called: the rules on a URL and on the addresses that its host name stands for. */
 import { isIP } from 'node:net';
+import type { CommonConfig } from '../config/index.ts';
 import { isWithin, parseNetwork, specialRange } from './address.ts';
 
-export interface EgressOptions {
-  /** Networks that may be called although they are not public, over http too and on any port. */
-  readonly allowCidrs?: readonly string[];
-  /** Single addresses with the same exemption, as `127.0.0.1:8080` or `[::1]:8080`. */
-  readonly allowAddresses?: readonly string[];
-  /** Ports beside 80 and 443. */
-  readonly allowPorts?: readonly number[];
-}
+/** The exempted networks and addresses may be called although they are not public, over http too and on any port. */
+export type EgressConfig = Pick<CommonConfig, 'EGRESS_ALLOW_CIDRS' | 'EGRESS_ALLOW_ADDRESSES' | 'EGRESS_ALLOW_PORTS'>;
 
 /** Where a connection is about to go. */
 export interface Target {
@@ -24,10 +19,11 @@ export interface Policy {
   refusal(target: Target, addresses: readonly string[]): string | null;
 }
 
-export function createPolicy({ allowCidrs = [], allowAddresses = [], allowPorts = [] }: EgressOptions): Policy {
-  const networks = allowCidrs.map(parseNetwork);
-  const endpoints = new Set(allowAddresses.map(parseEndpoint));
-  const ports = new Set([80, 443, ...allowPorts]);
+/** @throws Error for a network or address that is none */
+export function createPolicy(config: EgressConfig): Policy {
+  const networks = config.EGRESS_ALLOW_CIDRS.map(parseNetwork);
+  const endpoints = new Set(config.EGRESS_ALLOW_ADDRESSES.map(parseEndpoint));
+  const ports = new Set([80, 443, ...config.EGRESS_ALLOW_PORTS]);
   const isExempt = (address: string, port: number) => isWithin(address, networks) || endpoints.has(endpoint(address, port));
   return {
     refusal: ({ protocol, host, port }, addresses) => {
