@@ -16,7 +16,7 @@ export default defineConfig({
     projects: [
       rung('unit', ['{libs,apps,tools}/**/*.spec.ts'], { exclude: ['**/*.{medium,parity}.spec.ts', '**/node_modules/**', '**/dist/**'] }),
       rung('medium', ['{libs,apps,tools}/**/*.medium.spec.ts'], {
-        globalSetup: ['libs/platform/src/db/test-server.ts'],
+        globalSetup: ['libs/platform/src/testing/global-setup.ts'],
         testTimeout: 60_000,
         hookTimeout: 120_000,
       }),

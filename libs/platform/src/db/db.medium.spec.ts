@@ -14,7 +14,7 @@ import {
   json,
   join as joinSql,
   testDatabase,
-  withAdvisoryLock,
+  tryAdvisoryLock,
   type Db,
   type TestDatabase,
 } from './index.ts';
@@ -73,7 +73,8 @@ describe('statements', () => {
 describe('locks and notifications', () => {
   it('lets one holder in at a time', async () => {
     let inside = 0;
-    const work = () => withAdvisoryLock(db, 1, async () => (inside++, new Promise((done) => setTimeout(done, 100))).then(() => 'done'));
+    const work = () =>
+      tryAdvisoryLock(db, 'sweep', async () => (inside++, new Promise((done) => setTimeout(done, 100))).then(() => 'done'));
     expect((await Promise.all([work(), work()])).filter((result) => result === 'done')).toHaveLength(1);
     expect(inside).toBe(1);
     expect(await work()).toBe('done');

@@ -1,3 +1,4 @@
+import { LikenessError } from '@likeness/contracts';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import type { z } from 'zod';
@@ -30,6 +31,7 @@ export function openDb(url: string, options: DbOptions = {}): Db {
     statement_timeout: options.statementTimeoutMs ?? 15_000,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
+    types: { getTypeParser },
   });
   // Without a listener an idle connection that breaks would end the process.
   pool.on('error', options.onConnectionLost ?? (() => undefined));
@@ -44,9 +46,18 @@ export function openDb(url: string, options: DbOptions = {}): Db {
   };
 }
 
-/** The rows of a statement, each checked against the schema. */
+/** `bigint` columns and counts as numbers, as everywhere in this code base; beyond 2^53 as BigInt, which a schema will refuse. */
+function int8(text: string): number | bigint {
+  const number = Number(text);
+  return Number.isSafeInteger(number) ? number : BigInt(text);
+}
+
+const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: 'text' | 'binary') =>
+  oid === pg.types.builtins.INT8 && format !== 'binary' ? int8 : pg.types.getTypeParser(oid, format);
+
+/** The rows of a statement, each checked against the schema. @throws LikenessError `unavailable` when the database does not answer */
 export async function many<T>(db: Pick<Db, 'pool'>, schema: z.ZodType<T>, statement: Sql): Promise<T[]> {
-  const { rows } = await db.pool.query(statement.query);
+  const { rows } = await run(db, statement);
   return rows.map((row) => schema.parse(row));
 }
 
@@ -57,24 +68,48 @@ export async function one<T>(db: Pick<Db, 'pool'>, schema: z.ZodType<T>, stateme
   return rows[0] ?? null;
 }
 
-/** Runs a statement; returns how many rows it changed. */
+/** Runs a statement; returns how many rows it changed or gave. */
 export async function exec(db: Pick<Db, 'pool'>, statement: Sql): Promise<number> {
-  return (await db.pool.query(statement.query)).rowCount ?? 0;
+  return (await run(db, statement)).rowCount ?? 0;
 }
 
 /**
- * Runs `work` while holding a session-wide advisory lock; returns undefined at once when another process holds it.
- * The lock goes with its connection, so a process that dies gives it back.
+ * A connection that breaks under a statement leaves open whether it was done: statements are written so that they may be
+ * repeated.
  */
-export async function withAdvisoryLock<T>(db: Pick<Db, 'pool'>, key: number, work: () => Promise<T>): Promise<T | undefined> {
+async function run(db: Pick<Db, 'pool'>, statement: Sql): Promise<pg.QueryResult> {
+  try {
+    return await db.pool.query(statement.query);
+  } catch (error) {
+    if (isAway(error)) throw new LikenessError('unavailable', 'The database does not answer.', { retryAfter: 2, cause: error });
+    throw error;
+  }
+}
+
+/** SQLSTATEs of a server that stops, starts or is full; Node's codes of a connection that broke; what pg says without any code. */
+function isAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (error instanceof AggregateError) return error.errors.some(isAway);
+  const code = 'code' in error ? String(error.code) : '';
+  return (
+    /^(08...|53300|57P0[1-3]|E[A-Z]{4,})$/.test(code) ||
+    /^(Connection terminated|timeout exceeded when trying to connect)/.test(error.message)
+  );
+}
+
+/**
+ * Runs `work` while this process alone holds the named lock; returns undefined at once when another one does. The lock goes
+ * with its connection, so a process that dies gives it back.
+ */
+export async function tryAdvisoryLock<T>(db: Pick<Db, 'pool'>, name: string, work: () => Promise<T>): Promise<T | undefined> {
   const client = await db.pool.connect();
   try {
-    const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [key]);
+    const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked', [name]);
     if (!rows[0]?.locked) return undefined;
     try {
       return await work();
     } finally {
-      await client.query('SELECT pg_advisory_unlock($1)', [key]);
+      await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [name]);
     }
   } finally {
     client.release();

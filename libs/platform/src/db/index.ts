@@ -1,4 +1,4 @@
-export { openDb, one, many, exec, withAdvisoryLock, type Db, type DbOptions } from './db.ts';
+export { openDb, one, many, exec, tryAdvisoryLock, type Db, type DbOptions } from './db.ts';
 export { sql, json, join, empty, Sql } from './sql.ts';
 export { listen, type Listener, type ListenOptions } from './listen.ts';
 export { migrate, MigrationError } from './migrate.ts';

@@ -18,7 +18,6 @@ export class Sql {
   }
 }
 
-/** A value for a `json` or `jsonb` parameter: node-postgres would send an array as a Postgres array. */
 class Json {
   readonly value: unknown;
 
@@ -26,11 +25,12 @@ class Json {
     this.value = value;
   }
 
-  toPostgres(): string {
-    return JSON.stringify(this.value);
+  toPostgres(): string | null {
+    return this.value === null || this.value === undefined ? null : JSON.stringify(this.value);
   }
 }
 
+/** A value for a `json` or `jsonb` parameter; null is NULL. Without it an array would go as a Postgres array. */
 export const json = (value: unknown): unknown => new Json(value);
 
 export function sql(strings: TemplateStringsArray, ...values: unknown[]): Sql {
@@ -45,7 +45,7 @@ export function sql(strings: TemplateStringsArray, ...values: unknown[]): Sql {
         parts.push(value.strings[j + 1] ?? '');
       });
     } else {
-      parameters.push(value);
+      parameters.push(checkValue(value, parameters.length + 1));
       parts.push('');
     }
     append(strings[i + 1] ?? '');
@@ -53,12 +53,19 @@ export function sql(strings: TemplateStringsArray, ...values: unknown[]): Sql {
   return new Sql(parts, parameters);
 }
 
+/** What node-postgres would send as something else than was meant: nothing as NULL, an object as its JSON. */
+function checkValue(value: unknown, position: number): unknown {
+  if (value === undefined) throw new TypeError(`the value of $${position} is undefined; NULL is written as null`);
+  const isPlain = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+  if (isPlain) throw new TypeError(`the value of $${position} is an object; JSON is written as json(value)`);
+  return value;
+}
+
 export const empty: Sql = sql``;
 
-export const join = (parts: readonly Sql[], separator = ', '): Sql =>
-  parts.reduce((all, part, i) => (i === 0 ? part : new Sql([...glue(all, part, separator)], [...all.values, ...part.values])), empty);
-
-function glue(left: Sql, right: Sql, separator: string): string[] {
-  const last = left.strings.at(-1) ?? '';
-  return [...left.strings.slice(0, -1), last + separator + (right.strings[0] ?? ''), ...right.strings.slice(1)];
+/** Puts fragments one after another. The separator is SQL of the program's own. */
+export function join(parts: readonly Sql[], separator = ', '): Sql {
+  const [first = empty, ...rest] = parts;
+  const between = new Sql([separator], []);
+  return rest.reduce((joined, part) => sql`${joined}${between}${part}`, first);
 }
