@@ -86,7 +86,7 @@ export function describeVariables(
   return Object.entries(schema.shape as Record<string, z.ZodType>).map(([name, type]) => {
     const { description = '', secret = false } = (type.meta() ?? {}) as Partial<VariableMeta>;
     const parsed = type.safeParse(undefined);
-    const fallback = parsed.success && parsed.data !== undefined ? [parsed.data].flat().join(',') : undefined;
+    const fallback = parsed.success && parsed.data !== undefined ? [parsed.data].flat().map(String).join(',') : undefined;
     return { name, description, secret, fallback };
   });
 }

@@ -52,8 +52,9 @@ function int8(text: string): number | bigint {
   return Number.isSafeInteger(number) ? number : BigInt(text);
 }
 
-const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: 'text' | 'binary') =>
-  oid === pg.types.builtins.INT8 && format !== 'binary' ? int8 : pg.types.getTypeParser(oid, format);
+const INT8: number = pg.types.builtins.INT8;
+const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: 'text' | 'binary'): unknown =>
+  oid === INT8 && format !== 'binary' ? int8 : pg.types.getTypeParser(oid, format);
 
 /** The rows of a statement, each checked against the schema. @throws LikenessError `unavailable` when the database does not answer */
 export async function many<T>(db: Pick<Db, 'pool'>, schema: z.ZodType<T>, statement: Sql): Promise<T[]> {

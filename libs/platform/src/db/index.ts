@@ -3,4 +3,4 @@ export { sql, json, join, empty, Sql } from './sql.ts';
 export { listen, type Listener, type ListenOptions } from './listen.ts';
 export { migrate, MigrationError } from './migrate.ts';
 export { startEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts';
-export { testDatabase, type TestDatabase } from './test-database.ts';
+export { testDatabase, type TestDatabase } from './testing/test-database.ts';

@@ -8,10 +8,10 @@ import { Worker, type Job, type WorkerOptions } from 'bullmq';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { testDatabase, type TestDatabase } from '../db/index.ts';
-import { serverOrSkip, startRedis, type TestRedis } from '../testing/index.ts';
+import { redisServer, startRedis } from '../testing/index.ts';
 import { checkQueue, JOB_OPTIONS, openQueue, queueOptions, WORKER_OPTIONS, type QueueConfig } from './index.ts';
 
-const redis = await serverOrSkip(startRedis);
+const redis = redisServer === undefined ? undefined : await startRedis({ 'maxmemory-policy': 'noeviction' });
 let database: TestDatabase;
 
 beforeAll(async () => void (database = await testDatabase()));
@@ -230,7 +230,7 @@ describe('an outage', () => {
   });
 
   it.skipIf(!redis)('of Redis fails an add in time, and work flows within 3 s of its return', async () => {
-    const own: TestRedis = await startRedis();
+    const own = await startRedis();
     opened.push(() => own.stop());
     const config: QueueConfig = { DATABASE_URL: database.url, REDIS_URL: own.url };
     const queue = openQueue(`test-${randomUUID()}`, config);
@@ -242,13 +242,12 @@ describe('an outage', () => {
     await queue.add('parse', {});
     await vi.waitFor(() => expect(handle).toHaveBeenCalledTimes(1), { timeout: 10_000 });
 
-    await own.stop();
+    await own.kill();
     const asked = performance.now();
     await expect(queue.add('parse', {})).rejects.toThrow();
     expect(performance.now() - asked).toBeLessThan(2_500);
 
-    const back = await startRedis({ port: own.port });
-    opened.unshift(() => back.stop()); // ends last, after its clients
+    await own.start();
     const returned = performance.now();
     await vi.waitFor(async () => void (await queue.add('parse', {}, { jobId: 'after' })), { timeout: 5_000, interval: 50 });
     await vi.waitFor(() => expect(handle).toHaveBeenCalledTimes(2), { timeout: 10_000, interval: 20 });
@@ -258,7 +257,7 @@ describe('an outage', () => {
   it.skipIf(!redis)('is what readiness asks for, as well as a policy that drops nothing', async () => {
     const config = (url: string): QueueConfig => ({ DATABASE_URL: database.url, REDIS_URL: url });
     await expect(checkQueue(config(redis!.url))).resolves.toBeUndefined();
-    const evicting = await startRedis({ settings: { 'maxmemory-policy': 'allkeys-lru' } });
+    const evicting = await startRedis({ 'maxmemory-policy': 'allkeys-lru' });
     try {
       await expect(checkQueue(config(evicting.url))).rejects.toThrow('allkeys-lru; it must be noeviction');
     } finally {

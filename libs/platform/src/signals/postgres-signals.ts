@@ -14,6 +14,7 @@ export function openPostgresSignals(url: string, { onError = () => undefined }: 
   const closing = new AbortController();
   const ready = Promise.withResolvers<void>();
   let client: pg.Client | undefined;
+  let sending = Promise.resolve<unknown>(undefined);
 
   const run = async (): Promise<void> => {
     for (let wait = 50; !closing.signal.aborted; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
@@ -48,15 +49,18 @@ export function openPostgresSignals(url: string, { onError = () => undefined }: 
 
   return {
     ready: ready.promise,
-    publish: (channel, payload) => void client?.query('SELECT pg_notify($1, $2)', [PREFIX + channel, payload]).catch(onError),
+    publish: (channel, payload) => {
+      sending = sending.then(() => client?.query('SELECT pg_notify($1, $2)', [PREFIX + channel, payload])).catch(onError);
+    },
     subscribe: (channel, handler) => {
       const own = (payload: string) => handler(payload); // two subscriptions of one function are two
       heard.on(PREFIX + channel, own);
       return () => heard.off(PREFIX + channel, own);
     },
     close: async () => {
+      await sending;
       closing.abort();
-      await client?.end(); // after the queries that are under way
+      await client?.end();
       await running;
     },
   };

@@ -1,6 +1,6 @@
 /** Objects as files of a directory: the store of a single machine. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { checkKey, ObjectMissing, unavailable, type ObjectStore } from './object-store.ts';
 
@@ -16,20 +16,14 @@ export function openDirectoryStore(directory: string): ObjectStore {
   const put: ObjectStore['put'] = async (key, bytes, { contentType }) => {
     const path = pathOf(key);
     const header = headerOf(contentType);
+    const temporary = join(fresh, randomUUID());
     try {
-      const temporary = join(fresh, randomUUID());
       await mkdir(fresh, { recursive: true });
-      const file = await open(temporary, 'wx', 0o600);
-      try {
-        await file.writev([header, bytes]);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await mkdir(dirname(path), { recursive: true });
-      await rename(temporary, path);
+      await writeDurably(temporary, [header, bytes]);
+      await moveInto(path, temporary);
       await syncFolder(dirname(path));
     } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined); // the same fault keeps us from it
       throw unavailable(`keep ${key}`, error);
     }
   };
@@ -37,7 +31,8 @@ export function openDirectoryStore(directory: string): ObjectStore {
   return {
     put,
     get: async (key) => {
-      const file = await whenThere(key, () => readFile(pathOf(key)));
+      const path = pathOf(key);
+      const file = await whenThere(key, () => readFile(path));
       if (!file) throw new ObjectMissing(key);
       return file.subarray(splitHeader(file).length);
     },
@@ -108,6 +103,28 @@ async function whenThere<T>(key: string, read: () => Promise<T>): Promise<T | un
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
 const isMissing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(String(codeOf(error)));
+
+async function writeDurably(path: string, parts: Uint8Array[]): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    for (const part of parts) await file.writeFile(part);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Between the two steps `remove` may find the folder empty and take it away. */
+async function moveInto(path: string, temporary: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    await mkdir(dirname(path), { recursive: true });
+    try {
+      return await rename(temporary, path);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT' || tries === 10) throw error;
+    }
+  }
+}
 
 /** A rename is on the disk only when its folder is. */
 async function syncFolder(path: string): Promise<void> {

@@ -36,12 +36,12 @@ export function openS3Store(url: URL): ObjectStore {
       return found ? { size: found.size, contentType: String(found.metaData['content-type']) } : null;
     },
     remove: async (keys) => {
-      if (keys.length === 0) return;
-      const results = await attempt('remove objects', () => client.removeObjects(bucket, keys.map(checkKey)));
+      const names = keys.map(checkKey);
+      const results = names.length === 0 ? [] : await attempt('remove objects', () => client.removeObjects(bucket, names));
       const failed = results.find((result) => result?.Error);
       if (failed) throw unavailable(`remove ${failed.Error?.Key}`, failed.Error?.Message);
     },
-    list: async function* (prefix) {
+    async *list(prefix) {
       try {
         const items = client.listObjectsV2(bucket, prefix, true) as AsyncIterable<{ name?: string }>;
         for await (const { name } of items) if (name !== undefined) yield name;

@@ -1,4 +1,1 @@
-/** Real servers for medium tests. Not part of the build. */
-export { startMinio } from './minio.ts';
-export { startRedis, type TestRedis, type TestRedisOptions } from './redis.ts';
-export { serverOrSkip, ServerMissing, type TestServer } from './server.ts';
+export { freePort, hasS3, minioServer, redisServer, startRedis, startS3, type TestServer } from './servers.ts';

@@ -1,7 +1,7 @@
 /** A database per test file, made from a migrated template: a few milliseconds instead of a migration. */
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { migrate } from './migrate.ts';
+import { migrate } from '../migrate.ts';
 
 export interface TestDatabase {
   readonly url: string;
