@@ -1,0 +1,16 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { ArtifactsController } from './artifacts/artifacts.controller.ts';
+import { DocsController } from './docs/docs.controller.ts';
+import { GenerationsController } from './generations/generations.controller.ts';
+import { HealthController } from './health/health.controller.ts';
+import { Shutdown } from './health/shutdown.ts';
+import { PARTS, type Parts } from './parts.ts';
+import { QueueController } from './queue/queue.controller.ts';
+import { UploadsController } from './uploads/uploads.controller.ts';
+
+@Module({ controllers: [GenerationsController, UploadsController, ArtifactsController, QueueController, HealthController, DocsController] })
+export class AppModule {
+  static with(parts: Parts): DynamicModule {
+    return { module: AppModule, providers: [{ provide: PARTS, useValue: parts }, Shutdown] };
+  }
+}

@@ -1,0 +1,154 @@
+import { Controller, Get, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import {
+  GetGeneration,
+  isId,
+  isTerminal,
+  LikenessError,
+  ListGenerations,
+  type Generation,
+  type GenerationId,
+  type GenerationList,
+} from '@likeness/contracts';
+import { requestCancel } from '@likeness/generation';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import type { Principal } from '../http/api-keys.ts';
+import { contract } from '../http/contract.ts';
+import { principalOf } from '../http/edge.ts';
+import { matchesETag } from '../http/etag.ts';
+import { idempotentRequest } from '../http/idempotency.ts';
+import { Policy } from '../http/policy.ts';
+import { PARTS, type Parts } from '../parts.ts';
+import { createGeneration } from './create-generation.ts';
+import { decodeCursor, encodeCursor } from './cursor.ts';
+import { findGeneration, listGenerations, type GenerationView } from './generations.store.ts';
+import { preferredWait } from './prefer.ts';
+import { generationUrl, presentGeneration } from './present-generation.ts';
+import { readCreateRequest } from './read-create-request.ts';
+
+@Controller('v1/generations')
+export class GenerationsController {
+  constructor(@Inject(PARTS) private readonly parts: Parts) {}
+
+  /** Step 1 of the journey. The job exists from the answer on; the dispatcher takes it from the outbox. */
+  @Post()
+  @Policy({ access: 'generations:write', consumes: ['application/json', 'multipart/form-data'] })
+  async create(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<Generation> {
+    const principal = principalOf(request);
+    const wanted = await readCreateRequest(request);
+    const idempotent = idempotentRequest(request.headers['idempotency-key'], 'POST /v1/generations', ...wanted.identity);
+    const { made, replayed } = await this.parts.idempotency.once(
+      principal.tenantId,
+      idempotent,
+      () => createGeneration(this.parts, principal, wanted, idempotent),
+      ({ generation_id }) => generation_id,
+    );
+    reply.status(replayed ?? 202).header('location', generationUrl(this.parts.config.PUBLIC_URL, made));
+    if (replayed) reply.header('idempotent-replayed', 'true');
+    const wait = replayed ? undefined : preferredWait(request.headers.prefer);
+    const ended = wait === undefined ? undefined : await this.waitForEnd(principal, made, wait, reply);
+    return this.present(ended ?? (await this.find(principal, made)));
+  }
+
+  @Get(':id')
+  @Policy({ access: 'generations:read' })
+  async get(
+    @Param('id') id: string,
+    @Query(contract(GetGeneration, 'query')) { wait }: z.infer<typeof GetGeneration>,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Generation | undefined> {
+    const principal = principalOf(request);
+    const first = await this.find(principal, id);
+    const view = wait === undefined || isTerminal(first.status) ? first : await this.waitForChange(principal, first, wait, reply);
+    reply.header('etag', `"${view.sequence}"`).header('cache-control', 'private, no-cache');
+    if (matchesETag(request.headers['if-none-match'], String(view.sequence))) return void reply.status(304);
+    return this.present(view);
+  }
+
+  @Get()
+  @Policy({ access: 'generations:read' })
+  async list(
+    @Query(contract(ListGenerations, 'query')) query: z.infer<typeof ListGenerations>,
+    @Req() request: FastifyRequest,
+  ): Promise<GenerationList> {
+    const { status, created_after, cursor, limit } = query;
+    const views = await listGenerations(this.parts.db, principalOf(request).tenantId, {
+      status,
+      createdAfter: created_after === undefined ? undefined : new Date(created_after),
+      before: cursor === undefined ? undefined : decodeCursor(cursor),
+      limit: limit + 1, // one more shows whether there is a next page
+    });
+    const page = views.slice(0, limit);
+    const last = page.at(-1);
+    return {
+      data: await Promise.all(page.map((view) => this.present(view))),
+      next_cursor: views.length > limit && last ? encodeCursor(last.id) : null,
+    };
+  }
+
+  /** Never a conflict: what has ended stays as it is. */
+  @Post(':id/cancel')
+  @Policy({ access: 'generations:write' })
+  async cancel(
+    @Param('id') id: string,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Generation> {
+    const principal = principalOf(request);
+    await this.find(principal, id);
+    await requestCancel(this.parts.db, principal.tenantId, id);
+    this.parts.signals.publish('cancel', id); // the fast way to the worker; its heartbeat is the sure one
+    const view = await this.find(principal, id);
+    reply.status(isTerminal(view.status) ? 200 : 202);
+    return this.present(view);
+  }
+
+  private async find({ tenantId }: Principal, id: string): Promise<GenerationView> {
+    const view = isId('generation', id) ? await findGeneration(this.parts.db, tenantId, id) : null;
+    if (!view) throw new LikenessError('not_found', `There is no generation ${id}.`);
+    return view;
+  }
+
+  /** 200 with the end of the generation, or 202 with what it has come to when the time is over. */
+  private async waitForEnd(
+    { tenantId }: Principal,
+    id: GenerationId,
+    seconds: number,
+    reply: FastifyReply,
+  ): Promise<GenerationView | undefined> {
+    reply.header('preference-applied', `wait=${seconds}`);
+    const ended = await this.parts.changes.wait(id, seconds * 1000, hungUp(reply), async () => {
+      const view = await findGeneration(this.parts.db, tenantId, id);
+      return view && isTerminal(view.status) ? view : undefined;
+    });
+    if (ended) reply.status(200);
+    else reply.header('retry-after', '1');
+    return ended;
+  }
+
+  /** The first state that is newer than the one that was there when the request came. */
+  private async waitForChange(
+    { tenantId }: Principal,
+    seen: GenerationView,
+    seconds: number,
+    reply: FastifyReply,
+  ): Promise<GenerationView> {
+    const changed = await this.parts.changes.wait(seen.id, seconds * 1000, hungUp(reply), async () => {
+      const view = await findGeneration(this.parts.db, tenantId, seen.id);
+      return view && view.sequence > seen.sequence ? view : undefined;
+    });
+    return changed ?? seen;
+  }
+
+  private async present(view: GenerationView): Promise<Generation> {
+    return presentGeneration(view, this.parts, view.position === null ? 0 : await this.parts.pace());
+  }
+}
+
+/** Aborted when the client goes away before it is answered. */
+function hungUp(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort());
+  return gone.signal;
+}

@@ -1,0 +1,70 @@
+/** The body of `POST /v1/generations`, whichever way it came: JSON, or a form with the pictures as parts. */
+import {
+  CancelAfter,
+  CreateGeneration,
+  CreateGenerationPart,
+  LikenessError,
+  preview,
+  type CreateGeneration as CreateGenerationBody,
+  type GenerationInput,
+} from '@likeness/contracts';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { parseContract, refused } from '../http/contract.ts';
+import { sha256 } from '../http/idempotency.ts';
+import { isMultipart, readForm, type Form } from '../http/multipart.ts';
+import type { ReceivedPicture } from '../uploads/keep-picture.ts';
+
+export interface CreateRequest {
+  readonly body: Omit<CreateGenerationBody, 'input'> & { readonly input: Omit<GenerationInput, 'reference_images'> };
+  /** In the order given: upload ids, URLs, or pictures that are not stored yet. */
+  readonly references: readonly (string | ReceivedPicture)[];
+  /** What makes two requests the same. */
+  readonly identity: readonly unknown[];
+}
+
+/** @throws LikenessError `validation_failed`, `malformed_request`, `payload_too_large`, `image_unreadable` */
+export async function readCreateRequest(request: FastifyRequest): Promise<CreateRequest> {
+  const read = isMultipart(request) ? fromForm(await readForm(request)) : fromJson(request.body);
+  const header = request.headers['cancel-after'];
+  if (header === undefined) return read;
+  const { 'Cancel-After': cancelAfter } = parseContract(z.object({ 'Cancel-After': CancelAfter }), { 'Cancel-After': header }, 'header');
+  return { ...read, body: { ...read.body, cancel_after: read.body.cancel_after ?? cancelAfter } };
+}
+
+function fromJson(json: unknown): CreateRequest {
+  const { input, ...rest } = parseContract(CreateGeneration, json);
+  const { reference_images, ...others } = input;
+  const references = reference_images.map((reference) => (reference.startsWith('data:') ? fromDataUri(reference) : reference));
+  return { body: { ...rest, input: others }, references, identity: [json] };
+}
+
+function fromForm({ files, fields }: Form): CreateRequest {
+  const unknown = [...fields.keys(), ...files.map((file) => file.name)].filter((name) => name !== 'request' && name !== 'image');
+  if (unknown.length > 0)
+    throw refused(unknown.map((name) => ({ pointer: `/${name}`, detail: 'is not known; the parts are "image" and "request"' })));
+  const text = fields.get('request');
+  if (text === undefined) throw refused([{ pointer: '/request', detail: 'is required: the JSON of the request' }]);
+  if (files.length < 1 || files.length > 4)
+    throw refused([{ pointer: '/image', detail: `must be given 1 to 4 times, each with a file name; got ${files.length}` }]);
+  const body = parseContract(CreateGenerationPart, parseJson(text));
+  return { body, references: files, identity: [body, files.map((file) => file.sha256)] };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new LikenessError('malformed_request', `The part "request" is no JSON: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function fromDataUri(uri: string): ReceivedPicture {
+  const base64 = uri.slice(uri.indexOf(',') + 1);
+  const bytes = Buffer.from(base64, 'base64');
+  // Node skips what is no base64; then the lengths differ.
+  if (bytes.length !== Math.floor((base64.replace(/=+$/, '').length * 3) / 4)) {
+    throw new LikenessError('image_unreadable', `The data: URI has no valid base64: ${preview(uri)}`);
+  }
+  return { filename: 'picture', bytes, sha256: sha256(bytes) };
+}

@@ -1,0 +1,138 @@
+/** A whole API on a port of its own, against a fresh database and a directory store: what the medium tests talk to. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { newId, SCOPES, type Scope, type TenantId } from '@likeness/contracts';
+import { exec, openDb, sql, testDatabase, type Db } from '@likeness/platform/db';
+import { newApiKey } from '@likeness/platform/keys';
+import { openObjectStore, type ObjectStore } from '@likeness/platform/storage';
+import { createLogger } from '@likeness/platform/telemetry';
+import { newWebhookSecret } from '@likeness/platform/webhooks';
+import sharp from 'sharp';
+import { afterAll, beforeAll } from 'vitest';
+import { readApiConfig } from '../api.config.ts';
+import { createApi } from '../create-api.ts';
+
+export interface Answer<T> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: T;
+}
+
+export interface Tenant {
+  readonly id: TenantId;
+  /** A key with every scope but admin. */
+  readonly key: string;
+}
+
+export interface TestApi {
+  readonly url: string;
+  readonly db: Db;
+  readonly store: ObjectStore;
+  readonly tenant: Tenant;
+  call<T>(method: string, path: string, options?: CallOptions): Promise<Answer<T>>;
+  newTenant(limits?: { maxActive?: number; ratePerMinute?: number }): Promise<Tenant>;
+  newKey(tenant: TenantId, scopes: readonly Scope[], expiresAt?: Date): Promise<{ id: string; key: string }>;
+}
+
+export interface CallOptions {
+  /** The default tenant's unless given; null for none. */
+  readonly key?: string | null;
+  readonly json?: unknown;
+  readonly body?: BodyInit;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const CLIENT_SCOPES = SCOPES.filter((scope) => scope !== 'admin');
+
+/** Starts it before the file's tests and ends it after them. */
+export function useApi(env: Readonly<Record<string, string>> = {}): () => TestApi {
+  let api: TestApi | undefined;
+  const undo: (() => Promise<unknown>)[] = [];
+  beforeAll(async () => {
+    const database = await testDatabase();
+    undo.push(() => database.drop());
+    const dir = await mkdtemp(join(tmpdir(), 'likeness-api-'));
+    undo.push(() => rm(dir, { recursive: true, force: true }));
+    const port = await freePort();
+    const storeUrl = `file://${dir}`;
+    const db = openDb(database.url, { max: 2 });
+    undo.push(() => db.close());
+    const app = await createApi(
+      readApiConfig({
+        DATABASE_URL: database.url,
+        OBJECT_STORE_URL: storeUrl,
+        SIGNING_SECRET: 'a secret for tests of 32 characters or more',
+        PORT: String(port),
+        ...env,
+      }),
+      createLogger('api', 'silent'),
+    );
+    undo.push(() => app.close());
+    await app.listen(port, '127.0.0.1');
+    const parts = { url: `http://127.0.0.1:${port}`, db, store: openObjectStore(storeUrl) };
+    api = { ...parts, ...(await actions(parts)) };
+  });
+  afterAll(async () => {
+    for (const step of undo.reverse()) await step();
+  });
+  return () => {
+    if (!api) throw new Error('the API is there inside tests only');
+    return api;
+  };
+}
+
+const freePort = (): Promise<number> =>
+  new Promise((done, failed) => {
+    const server = createServer().once('error', failed);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => done(port));
+    });
+  });
+
+async function actions({ url, db }: Pick<TestApi, 'url' | 'db'>): Promise<Omit<TestApi, 'url' | 'db' | 'store'>> {
+  const newKey: TestApi['newKey'] = async (tenant, scopes, expiresAt) => {
+    const { id, key, secretHash } = newApiKey();
+    await exec(
+      db,
+      sql`INSERT INTO api_key (id, tenant_id, name, secret_hash, scopes, expires_at) VALUES (${id}, ${tenant}, 'test', ${secretHash}, ${[...scopes]}, ${expiresAt ?? null})`,
+    );
+    return { id, key };
+  };
+  const newTenant: TestApi['newTenant'] = async ({ maxActive = 1000, ratePerMinute = 1_000_000 } = {}) => {
+    const id = newId('tenant');
+    await exec(
+      db,
+      sql`INSERT INTO tenant (id, name, rate_limit_per_minute, max_active, webhook_secret) VALUES (${id}, ${id}, ${ratePerMinute}, ${maxActive}, ${newWebhookSecret()})`,
+    );
+    return { id, key: (await newKey(id, CLIENT_SCOPES)).key };
+  };
+  const tenant = await newTenant();
+  return {
+    tenant,
+    newKey,
+    newTenant,
+    call: async <T>(method: string, path: string, { key = tenant.key, json, body, headers = {} }: CallOptions = {}) => {
+      const response = await fetch(path.startsWith('http') ? path : url + path, {
+        method,
+        headers: {
+          ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+          ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(json === undefined ? (body === undefined ? {} : { body }) : { body: JSON.stringify(json) }),
+      });
+      const type = response.headers.get('content-type') ?? '';
+      const parsed: unknown = /json/.test(type) ? await response.json() : await response.text();
+      return { status: response.status, headers: response.headers, body: parsed as T };
+    },
+  };
+}
+
+/** A small picture that the API takes. */
+export const picture = (width = 80, height = 64): Promise<Buffer> =>
+  sharp({ create: { width, height, channels: 3, background: '#a0522d' } })
+    .jpeg()
+    .toBuffer();
