@@ -30,8 +30,8 @@ export function queueOptions({ DATABASE_URL, REDIS_URL }: QueueConfig): QueueOpt
 }
 
 /**
- * For queues that are only added to: while Redis is away, adding fails at once or within 2 s instead of waiting for it. Not for
- * workers, whose blocking reads take longer than that.
+ * For queues that are only added to: while Redis is away, adding (and `close`) fails at once or within 2 s instead of waiting
+ * for it. Not for workers, whose blocking reads take longer than that.
  */
 export function producerOptions(config: QueueConfig): QueueOptions {
   const options = queueOptions(config);
