@@ -219,7 +219,7 @@ export const errors = {
 
 export type ErrorCode = keyof typeof errors;
 export const ErrorCode = z.enum(Object.keys(errors) as [ErrorCode, ...ErrorCode[]]);
-export const isErrorCode = (code: unknown): code is ErrorCode => typeof code === 'string' && code in errors;
+export const isErrorCode = (code: unknown): code is ErrorCode => typeof code === 'string' && Object.hasOwn(errors, code);
 
 /** One field that was refused: a JSON pointer into the body, `?name` for a query parameter or `name:` for a header, and what is wrong, with the offending value. */
 export const FieldError = z.object({ pointer: z.string(), detail: z.string() }).meta({ id: 'FieldError' });

@@ -46,7 +46,10 @@ export const Generation = z
     status: GenerationStatus,
     stage: StageName.nullable(),
     sequence: z.int().describe('rises with every visible change; drop anything older than what you have'),
-    queue: z.object({ position: z.int(), eta_seconds: z.number() }).nullable().describe('while queued: position 1 is next (counted to 1,000); eta_seconds until it starts, estimated from what was done lately'),
+    queue: z
+      .object({ position: z.int(), eta_seconds: z.number() })
+      .nullable()
+      .describe('while queued: position 1 is next (counted to 1,000); eta_seconds until it starts, estimated from what was done lately'),
     progress: z.object({ step: z.int(), total: z.int(), percent: z.number(), preview_url: z.url().nullable() }).nullable(),
     input: AcceptedInput.nullable().describe(
       'as given, with the defaults of the pack and the seed filled in; pictures as upload ids or URLs',

@@ -41,7 +41,9 @@ export function guardEdge(instance: FastifyInstance, parts: EdgeParts): void {
       ms: Math.round(reply.elapsedTime * 10) / 10,
       tenant: principal?.tenantId,
     };
-    parts.log.info(seen, 'request');
+    // Probes and scrapes come every few seconds.
+    const probe = ['public', 'local'].includes(routeOptions.config.policy?.access ?? '');
+    parts.log[probe ? 'debug' : 'info'](seen, 'request');
   });
 }
 

@@ -23,10 +23,18 @@ export async function readForm(request: FastifyRequest): Promise<Form> {
   try {
     return await readParts(request);
   } catch (error) {
-    // What the plugin refuses has a status; what its parser stumbles over has none.
-    if (error instanceof LikenessError || (error instanceof Error && 'statusCode' in error)) throw error;
-    throw new LikenessError('malformed_request', `The form cannot be read: ${(error as Error).message}.`, { cause: error });
+    if (error instanceof LikenessError) throw error;
+    throw refusal(error as Error & { code?: string; statusCode?: number });
   }
+}
+
+/** What the plugin refuses has a status; what its parser stumbles over has none. */
+function refusal(error: Error & { code?: string; statusCode?: number }): LikenessError {
+  if (error.code === 'FST_REQ_FILE_TOO_LARGE') {
+    return new LikenessError('payload_too_large', `A part has more than ${PICTURE_MAX_BYTES} bytes.`, { cause: error });
+  }
+  const code = error.statusCode === 413 ? 'payload_too_large' : 'malformed_request';
+  return new LikenessError(code, `The form cannot be read: ${error.message}.`, { cause: error });
 }
 
 async function readParts(request: FastifyRequest): Promise<Form> {

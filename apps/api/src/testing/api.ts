@@ -31,6 +31,10 @@ export interface TestApi {
   readonly db: Db;
   readonly store: ObjectStore;
   readonly tenant: Tenant;
+  /** The API's own orderly end. */
+  close(): Promise<void>;
+  /** That, and everything it stood on. */
+  stop(): Promise<void>;
   call<T>(method: string, path: string, options?: CallOptions): Promise<Answer<T>>;
   newTenant(limits?: { maxActive?: number; ratePerMinute?: number }): Promise<Tenant>;
   newKey(tenant: TenantId, scopes: readonly Scope[], expiresAt?: Date): Promise<{ id: string; key: string }>;
@@ -49,38 +53,37 @@ const CLIENT_SCOPES = SCOPES.filter((scope) => scope !== 'admin');
 /** Starts it before the file's tests and ends it after them. */
 export function useApi(env: Readonly<Record<string, string>> = {}): () => TestApi {
   let api: TestApi | undefined;
-  const undo: (() => Promise<unknown>)[] = [];
   beforeAll(async () => {
-    const database = await testDatabase();
-    undo.push(() => database.drop());
-    const dir = await mkdtemp(join(tmpdir(), 'likeness-api-'));
-    undo.push(() => rm(dir, { recursive: true, force: true }));
-    const port = await freePort();
-    const storeUrl = `file://${dir}`;
-    const db = openDb(database.url, { max: 2 });
-    undo.push(() => db.close());
-    const app = await createApi(
-      readApiConfig({
-        DATABASE_URL: database.url,
-        OBJECT_STORE_URL: storeUrl,
-        SIGNING_SECRET: 'a secret for tests of 32 characters or more',
-        PORT: String(port),
-        ...env,
-      }),
-      createLogger('api', 'silent'),
-    );
-    undo.push(() => app.close());
-    await app.listen(port, '127.0.0.1');
-    const parts = { url: `http://127.0.0.1:${port}`, db, store: openObjectStore(storeUrl) };
-    api = { ...parts, ...(await actions(parts)) };
+    api = await startApi(env);
   });
-  afterAll(async () => {
-    for (const step of undo.reverse()) await step();
-  });
+  afterAll(() => api?.stop());
   return () => {
     if (!api) throw new Error('the API is there inside tests only');
     return api;
   };
+}
+
+export async function startApi(env: Readonly<Record<string, string>> = {}): Promise<TestApi> {
+  const database = await testDatabase();
+  const dir = await mkdtemp(join(tmpdir(), 'likeness-api-'));
+  const storeUrl = `file://${dir}`;
+  const port = await freePort();
+  const variables = {
+    DATABASE_URL: database.url,
+    OBJECT_STORE_URL: storeUrl,
+    SIGNING_SECRET: 'a secret for tests of 32 characters or more',
+  };
+  const app = await createApi(readApiConfig({ ...variables, PORT: String(port), ...env }), createLogger('api', 'silent'));
+  await app.listen(port, '127.0.0.1');
+  const db = openDb(database.url, { max: 2 });
+  const parts = { url: `http://127.0.0.1:${port}`, db, store: openObjectStore(storeUrl), close: () => app.close() };
+  const stop = async () => {
+    await app.close();
+    await db.close();
+    await database.drop();
+    await rm(dir, { recursive: true, force: true });
+  };
+  return { ...parts, stop, ...(await actions(parts)) };
 }
 
 const freePort = (): Promise<number> =>
@@ -92,7 +95,7 @@ const freePort = (): Promise<number> =>
     });
   });
 
-async function actions({ url, db }: Pick<TestApi, 'url' | 'db'>): Promise<Omit<TestApi, 'url' | 'db' | 'store'>> {
+async function actions({ url, db }: Pick<TestApi, 'url' | 'db'>): Promise<Pick<TestApi, 'tenant' | 'newKey' | 'newTenant' | 'call'>> {
   const newKey: TestApi['newKey'] = async (tenant, scopes, expiresAt) => {
     const { id, key, secretHash } = newApiKey();
     await exec(
