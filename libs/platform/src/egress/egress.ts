@@ -5,7 +5,6 @@
  */
 import { lookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { LikenessError, type ErrorCode } from '@likeness/contracts';
 import { Agent, buildConnector, request } from 'undici';
 import { createPolicy, targetOf, type EgressConfig, type Target } from './policy.ts';
@@ -70,12 +69,16 @@ const resolveWithSystem: Resolver = async (host) => (await lookup(host, { all: t
 export function createEgress(config: EgressConfig, options: { readonly resolve?: Resolver } = {}): Egress {
   const policy = createPolicy(config);
   const resolve = options.resolve ?? resolveWithSystem;
-  const addressesOf = async ({ host }: Target) => (isIP(host) === 0 ? await resolve(host) : [host]);
+  const closing = new AbortController();
+  const addressesOf = ({ host }: Target, limitMs: number) => {
+    const limit = AbortSignal.any([closing.signal, AbortSignal.timeout(limitMs)]);
+    return isIP(host) === 0 ? within(limit, resolve(host)) : Promise.resolve([host]);
+  };
 
   /** Resolves, judges, and connects to nothing but what was judged. */
   const connect: buildConnector.connector = (options, callback) => {
     const target = { protocol: options.protocol, host: options.hostname.replace(/^\[(.*)\]$/, '$1'), port: portOf(options) };
-    addressesOf(target).then(
+    addressesOf(target, CONNECT_MS).then(
       (addresses) => {
         const refusal = addresses.length === 0 ? 'leads to no address' : policy.refusal(target, addresses);
         if (refusal !== null) callback(new Refused(refusal), null);
@@ -90,7 +93,7 @@ export function createEgress(config: EgressConfig, options: { readonly resolve?:
     check: async (url, code) => {
       const target = targetOf(url);
       if (typeof target === 'string') throw blocked(code, url, target);
-      const addresses = await Promise.race([addressesOf(target).catch(() => []), sleep(CHECK_LOOKUP_MS, [], { ref: false })]);
+      const addresses = await addressesOf(target, CHECK_LOOKUP_MS).catch(() => []);
       const refusal = policy.refusal(target, addresses);
       if (refusal !== null) throw blocked(code, url, refusal);
     },
@@ -100,9 +103,7 @@ export function createEgress(config: EgressConfig, options: { readonly resolve?:
       const signal = AbortSignal.timeout(timeoutMs);
       try {
         const sent = { 'user-agent': 'Likeness', 'accept-encoding': 'identity', ...headers };
-        const response = await request(url, { method, headers: sent, body, signal, dispatcher: agent });
-        const { bytes, truncated } = await readUpTo(response.body, maxBytes);
-        return { status: response.statusCode, headers: flatten(response.headers), body: bytes, truncated };
+        return await within(signal, exchange(url, { method, headers: sent, body, signal, dispatcher: agent }, maxBytes));
       } catch (error) {
         if (error instanceof Refused) throw blocked(blockedCode, url, error.message);
         if (signal.aborted)
@@ -110,7 +111,10 @@ export function createEgress(config: EgressConfig, options: { readonly resolve?:
         throw new EgressError(`${shown(url)} could not be reached: ${messageOf(error)}.`, { cause: error });
       }
     },
-    close: () => agent.destroy(),
+    close: () => {
+      closing.abort(new Error('closed'));
+      return agent.destroy();
+    },
   };
 }
 
@@ -130,6 +134,22 @@ const pinned =
     if (options.all) callback(null, found);
     else callback(null, first?.address ?? '', first?.family);
   };
+
+async function exchange(url: string, options: Parameters<typeof request>[1], maxBytes: number): Promise<EgressResponse> {
+  const response = await request(url, options);
+  const { bytes, truncated } = await readUpTo(response.body, maxBytes);
+  return { status: response.statusCode, headers: flatten(response.headers), body: bytes, truncated };
+}
+
+/** The promise, or the signal's reason when that comes first: undici heeds a signal only once it is connected. */
+function within<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  return new Promise((done, failed) => {
+    const stop = () => failed(signal.reason as Error);
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    void promise.then(done, failed).finally(() => signal.removeEventListener('abort', stop));
+  });
+}
 
 /** Leaves the rest unread: the connection is closed instead. */
 async function readUpTo(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<{ bytes: Uint8Array; truncated: boolean }> {

@@ -12,7 +12,7 @@ const SECRETS: readonly [RegExp, string][] = [
   [/\b(Bearer|Basic) [\w.~+/=-]+/gi, '$1 [redacted]'],
   [/([?&](?:signature|X-Amz-Signature|X-Amz-Credential)=)[^&\s"]+/gi, '$1[redacted]'],
   [/(\w+:\/\/[^\s:/@"]*:)[^\s@/"]+@/g, '$1[redacted]@'],
-  [/data:[\w.+-]+\/[\w.+-]+;base64,[\w+/=-]*/g, 'data:[redacted]'],
+  [/\bdata:[\w.+-]+\/[\w.+-]+[;,][^\s"\\]*/g, 'data:[redacted]'],
 ];
 
 export const redact = (text: string): string =>

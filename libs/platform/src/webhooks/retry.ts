@@ -22,6 +22,6 @@ export function retryDelay(attempts: number, retryAfterMs?: number, random: () =
 /** `Retry-After` (RFC 9110: seconds, or a date) in milliseconds from now; undefined when there is none that can be read. */
 export function parseRetryAfter(header: string | undefined, now: number = Date.now()): number | undefined {
   if (header === undefined) return undefined;
-  const milliseconds = /^\d+$/.test(header.trim()) ? Number(header) * SECOND : Date.parse(header) - now;
+  const milliseconds = /^\d+$/.test(header.trim()) ? Number(header) * SECOND : Date.parse(/GMT$/.test(header.trim()) ? header : '') - now;
   return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
 }

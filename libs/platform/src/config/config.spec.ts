@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { commonVariables, ConfigError, describeVariables, flag, loadConfig, variable } from './index.ts';
+
+const schema = z.object({
+  ...commonVariables,
+  PORT: variable(z.coerce.number().int().min(0).max(65_535), { description: 'the port' }),
+  SIGNING_SECRET: variable(z.string().min(32), { description: 'signs links', secret: true }),
+  PUBLIC: variable(flag.default(false), { description: 'whether everybody may' }),
+});
+const good = { DATABASE_URL: 'postgres://u:p@h/d', OBJECT_STORE_URL: 'file:///objects', PORT: '4000', SIGNING_SECRET: 'x'.repeat(32) };
+
+describe('the environment', () => {
+  it('is parsed into values with their defaults; what is empty counts as absent', () => {
+    expect(
+      loadConfig(schema, {
+        ...good,
+        REDIS_URL: '',
+        PUBLIC: 'true',
+        EGRESS_ALLOW_CIDRS: '10.0.0.0/8, fd00::/8',
+        EGRESS_ALLOW_PORTS: '8080,8443',
+        HOME: '/x',
+      }),
+    ).toEqual({
+      DATABASE_URL: 'postgres://u:p@h/d',
+      OBJECT_STORE_URL: 'file:///objects',
+      PORT: 4000,
+      SIGNING_SECRET: 'x'.repeat(32),
+      PUBLIC: true,
+      LOG_LEVEL: 'info',
+      EGRESS_ALLOW_CIDRS: ['10.0.0.0/8', 'fd00::/8'],
+      EGRESS_ALLOW_ADDRESSES: [],
+      EGRESS_ALLOW_PORTS: [8080, 8443],
+      HEALTH_HOST: '127.0.0.1',
+      HEALTH_PORT: 0,
+      DEFAULT_PACK: 'sketch',
+    });
+  });
+
+  it('is refused with every variable that is missing or wrong, and without a secret', () => {
+    const load = () =>
+      loadConfig(schema, {
+        DATABASE_URL: 'mysql://u:hidden@h/d',
+        OBJECT_STORE_URL: 'file:///o',
+        PORT: '70000',
+        PUBLIC: 'yes',
+        EGRESS_ALLOW_PORTS: '80,x',
+      });
+    expect(load).toThrow(ConfigError);
+    let message = '';
+    try {
+      load();
+    } catch (error) {
+      message = String(error);
+    }
+    expect(message).toMatch(/DATABASE_URL has a value that is not allowed/);
+    expect(message).toMatch(/PORT is "70000": .*65535.* \(the port\)/);
+    expect(message).toMatch(/SIGNING_SECRET is not set: .* \(signs links\)/);
+    expect(message).toMatch(/PUBLIC is "yes"/);
+    expect(message).toMatch(/EGRESS_ALLOW_PORTS is "80,x"/);
+    expect(message).not.toContain('hidden');
+  });
+
+  it('is described with defaults, for the documentation', () => {
+    const rows = describeVariables(schema);
+    expect(rows).toContainEqual({ name: 'LOG_LEVEL', description: 'how much is logged', secret: false, fallback: 'info' });
+    expect(rows).toContainEqual({ name: 'SIGNING_SECRET', description: 'signs links', secret: true, fallback: undefined });
+    expect(rows.every(({ description }) => description !== '')).toBe(true);
+  });
+});
