@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { mkdtempSync, mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -64,6 +65,40 @@ describe('statements', () => {
     await expect(one(db, z.object({ n: z.number() }), sql`SELECT 'x' AS n`)).rejects.toThrow();
   });
 
+  it('give counts and bigint columns as numbers, as long as these can hold them', async () => {
+    const row = await one(
+      db,
+      z.object({ n: z.number(), big: z.bigint() }),
+      sql`SELECT count(*) AS n, ${2n ** 60n}::bigint AS big FROM generate_series(1, 3)`,
+    );
+    expect(row).toEqual({ n: 3, big: 2n ** 60n });
+  });
+
+  it('are given up by the server after their time', async () => {
+    const hasty = openDb(database.url, { max: 1, statementTimeoutMs: 50, name: 'likeness-hasty' });
+    expect(await one(hasty, z.object({ name: z.string() }), sql`SELECT current_setting('application_name') AS name`)).toEqual({
+      name: 'likeness-hasty',
+    });
+    await expect(exec(hasty, sql`SELECT pg_sleep(5)`)).rejects.toThrow('statement timeout');
+    await hasty.close();
+  });
+
+  it('fail as `unavailable` while the server is away, and work again when it is back', async () => {
+    const nowhere = openDb('postgres://postgres@127.0.0.1:1/postgres', { max: 1 });
+    await expect(exec(nowhere, sql`SELECT 1`)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: 'The database does not answer.',
+      retryAfter: 2,
+    });
+    await nowhere.close();
+    const cut = openDb(database.url, { max: 1, name: 'likeness-cut' });
+    const asleep = exec(cut, sql`SELECT pg_sleep(5)`);
+    const terminate = sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'likeness-cut' AND state = 'active'`;
+    await Promise.all([expect(asleep).rejects.toMatchObject({ code: 'unavailable' }), expect.poll(() => exec(db, terminate)).toBe(1)]);
+    expect(await exec(cut, sql`SELECT 1`)).toBe(1);
+    await cut.close();
+  });
+
   it('share the pool with Prisma', async () => {
     await exec(db, sql`INSERT INTO tenant (id, name, webhook_secret) VALUES ('ten_x', 'x', 'whsec_x')`);
     expect(await db.prisma.tenant.findUnique({ where: { id: 'ten_x' } })).toMatchObject({ name: 'x', rateLimitPerMinute: 600 });
@@ -78,6 +113,19 @@ describe('locks and notifications', () => {
     expect((await Promise.all([work(), work()])).filter((result) => result === 'done')).toHaveLength(1);
     expect(inside).toBe(1);
     expect(await work()).toBe('done');
+  });
+
+  it('learns that its lock is lost, and lives', async () => {
+    const holder = openDb(database.url, { max: 1, name: 'likeness-holder' });
+    const terminate = sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'likeness-holder'`;
+    const result = await tryAdvisoryLock(holder, 'sweep', async (lost) => {
+      await exec(db, terminate);
+      await expect.poll(() => lost.aborted).toBe(true);
+      return tryAdvisoryLock(db, 'sweep', async () => 'another has it');
+    });
+    expect(result).toBe('another has it');
+    expect(await exec(holder, sql`SELECT 1`)).toBe(1);
+    await holder.close();
   });
 
   it('hears again after its connection was cut', async () => {
@@ -123,6 +171,33 @@ describe('migrate', () => {
         sql`SELECT to_regclass('c')::text AS c, (SELECT sum(n) FROM a) AS n`,
       ),
     ).toEqual({ c: null, n: 3 });
+    await ownDb.close();
+    await own.drop();
+  });
+
+  it('is done once by many who start at once', async () => {
+    const own = await testDatabase();
+    const folder = folderWith({ '1_once': 'CREATE TABLE once (n int); SELECT pg_sleep(0.1);' });
+    const results = await Promise.all([1, 2, 3, 4].map(() => migrate(own.url, folder)));
+    expect(results.flat()).toEqual(['1_once']);
+    await own.drop();
+  });
+
+  it('is what Prisma would have written, and stops at what Prisma left half-way', async () => {
+    const own = await testDatabase();
+    const ownDb = openDb(own.url, { max: 1 });
+    const names = (await readdir(new URL('../../../../prisma/migrations', import.meta.url), { withFileTypes: true })).filter((entry) =>
+      entry.isDirectory(),
+    );
+    const rows = await many(
+      ownDb,
+      z.object({ name: z.string(), steps: z.literal(1), checksum: z.string().length(64) }),
+      sql`
+      SELECT migration_name AS name, applied_steps_count AS steps, checksum FROM _prisma_migrations ORDER BY started_at`,
+    );
+    expect(rows.map(({ name }) => name)).toEqual(names.map(({ name }) => name).sort());
+    await exec(ownDb, sql`UPDATE _prisma_migrations SET finished_at = NULL`);
+    await expect(migrate(own.url)).rejects.toThrow(/failed half-way under Prisma/);
     await ownDb.close();
     await own.drop();
   });

@@ -97,22 +97,3 @@ function isAway(error: unknown): boolean {
     /^(Connection terminated|timeout exceeded when trying to connect)/.test(error.message)
   );
 }
-
-/**
- * Runs `work` while this process alone holds the named lock; returns undefined at once when another one does. The lock goes
- * with its connection, so a process that dies gives it back.
- */
-export async function tryAdvisoryLock<T>(db: Pick<Db, 'pool'>, name: string, work: () => Promise<T>): Promise<T | undefined> {
-  const client = await db.pool.connect();
-  try {
-    const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked', [name]);
-    if (!rows[0]?.locked) return undefined;
-    try {
-      return await work();
-    } finally {
-      await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [name]);
-    }
-  } finally {
-    client.release();
-  }
-}

@@ -6,8 +6,8 @@ import pg from 'pg';
 /** `prisma/migrations` of the repository, from `src/db` and from `dist/db` alike. */
 const MIGRATIONS = fileURLToPath(new URL('../../../../prisma/migrations', import.meta.url));
 
-/** Any constant: concurrent runners wait for each other. */
-const LOCK = 7_204_717_001;
+/** The lock of Prisma's own runner: whoever migrates waits for who does already. */
+const LOCK = 72_707_369;
 
 export class MigrationError extends Error {}
 
@@ -23,9 +23,11 @@ export async function migrate(url: string, folder: string = MIGRATIONS): Promise
     await client.query(`CREATE TABLE IF NOT EXISTS _prisma_migrations (
       id varchar(36) PRIMARY KEY NOT NULL, checksum varchar(64) NOT NULL, finished_at timestamptz, migration_name varchar(255) NOT NULL,
       logs text, rolled_back_at timestamptz, started_at timestamptz NOT NULL DEFAULT now(), applied_steps_count integer NOT NULL DEFAULT 0)`);
-    const { rows } = await client.query<{ migration_name: string; checksum: string }>(
-      'SELECT migration_name, checksum FROM _prisma_migrations WHERE rolled_back_at IS NULL AND finished_at IS NOT NULL',
+    const { rows } = await client.query<{ migration_name: string; checksum: string; finished: boolean }>(
+      'SELECT migration_name, checksum, finished_at IS NOT NULL AS finished FROM _prisma_migrations WHERE rolled_back_at IS NULL',
     );
+    const half = rows.find((row) => !row.finished);
+    if (half) throw new MigrationError(`migration ${half.migration_name} failed half-way under Prisma; see \`prisma migrate resolve\``);
     const applied = new Map(rows.map((row) => [row.migration_name, row.checksum]));
     const fresh: string[] = [];
     const names = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
