@@ -1,0 +1,309 @@
+/**
+ * Every change of state is one statement of one shape, so that nothing is ever half done:
+ *
+ *   lock the generation → change the stage, if the fence still holds → change the generation → record, call, message, notify
+ *
+ * The generation's row is locked first everywhere, which makes the changes of one generation follow each other; the fence
+ * (attempt and status) is checked by the UPDATE of the stage, which sees what was committed while it waited for the lock.
+ */
+import { newId, type GenerationId, type JobError, type StageId, type StageName, type TenantId, type WorkerId } from '@likeness/contracts';
+import { empty, exec, json, one, sql, type Db, type Sql } from '@likeness/platform/db';
+import { z } from 'zod';
+import { flow } from './flow.ts';
+import { ClaimedStage, type Fence, type KeptArtifact, type Progress } from './generation.ts';
+
+/** A worker that does not renew its lease within this time is taken for lost. Shorter than BullMQ's lock. */
+export const LEASE_SECONDS = 8;
+const lease = sql`now() + ${LEASE_SECONDS}::int * interval '1 second'`;
+
+const Id = z.object({ id: z.custom<GenerationId>() });
+const changed = (db: Db, statement: Sql): Promise<boolean> => one(db, Id, statement).then((row) => row !== null);
+
+/**
+ * Takes a stage for a worker and mints its attempt number. Null when there is nothing to do: done, canceled, past its deadline,
+ * tried too often, or held by a live lease.
+ */
+export const claimStage = (db: Db, stageId: StageId, workerId: WorkerId): Promise<ClaimedStage | null> =>
+  one(
+    db,
+    ClaimedStage,
+    sql`
+    WITH locked AS (
+      SELECT id FROM generation
+       WHERE id = (SELECT generation_id FROM stage WHERE id = ${stageId}) AND status IN ('queued', 'processing')
+         AND cancel_requested_at IS NULL AND (deadline_at IS NULL OR deadline_at > now())
+         FOR UPDATE
+    ), claimed AS (
+      UPDATE stage s SET status = 'processing', attempt = attempt + 1, worker_id = ${workerId}, lease_until = ${lease}, started_at = now()
+        FROM locked
+       WHERE s.id = ${stageId} AND s.generation_id = locked.id AND attempt < max_attempts
+         AND (status = 'queued' OR (status = 'processing' AND lease_until < now()))
+      RETURNING s.*
+    ), moved AS (
+      UPDATE generation g SET status = 'processing', stage = claimed.name, progress = NULL, sequence = sequence + 1,
+                              started_at = coalesce(g.started_at, now())
+        FROM claimed WHERE g.id = claimed.generation_id
+      RETURNING g.*
+    ), ${recorded('status')}, ${called('started', sql`WHERE started_at = now()`)}
+    SELECT claimed.id, claimed.generation_id, claimed.tenant_id, claimed.name, claimed.attempt, claimed.max_attempts,
+           moved.input, moved.pack, moved.deadline_at, ${notified}
+      FROM claimed JOIN moved ON moved.id = claimed.generation_id`,
+  );
+
+const Beat = z.object({ cancel_requested: z.boolean() });
+
+/** Renews the lease and shows the progress. Null: the lease is lost, and with it the right to write anything. */
+export const heartbeat = (db: Db, fence: Fence, progress: Progress | null): Promise<z.infer<typeof Beat> | null> =>
+  one(
+    db,
+    Beat,
+    sql`
+    WITH locked AS (
+      SELECT id, cancel_requested_at IS NOT NULL AS cancel_requested FROM generation
+       WHERE id = ${fence.generation_id} AND status = 'processing' FOR UPDATE
+    ), beaten AS (
+      UPDATE stage s SET lease_until = ${lease} FROM locked WHERE ${holds(fence)} RETURNING s.generation_id
+    ), moved AS (
+      UPDATE generation g SET progress = ${json(progress)}::jsonb, sequence = sequence + 1
+        FROM beaten WHERE g.id = beaten.generation_id AND ${progress !== null}::boolean AND g.progress IS DISTINCT FROM ${json(progress)}::jsonb
+      RETURNING g.*
+    ), ${recorded('progress')}, ${called('progress')}
+    SELECT locked.cancel_requested, (SELECT count(*) FROM (SELECT ${notified} FROM moved) AS told) AS told
+      FROM beaten JOIN locked ON locked.id = beaten.generation_id`,
+  );
+
+export interface StageResult {
+  readonly artifacts: readonly KeptArtifact[];
+  readonly warnings: readonly string[];
+  /** Time that the inference process worked. */
+  readonly gpuSeconds: number;
+}
+
+/**
+ * All or nothing: the stage is done, its artifacts exist, and the next stage waits in the outbox or the generation has succeeded.
+ * False when a cancel was asked for or the lease is lost: nothing was written.
+ */
+export function completeStage(db: Db, fence: Fence, name: StageName, { artifacts, warnings, gpuSeconds }: StageResult): Promise<boolean> {
+  const { leaves, next } = flow[name];
+  const missing = leaves.filter((wanted) => !artifacts.some((artifact) => artifact.name === wanted));
+  if (missing.length > 0) throw new Error(`stage ${name} left no ${missing.join(', ')}`);
+  const images = artifacts.filter((artifact) => artifact.name === 'images');
+  const output = images.map(({ id, index, content_type, sha256 }) => ({ id, index, content_type, sha256 }));
+  return changed(
+    db,
+    sql`
+    WITH locked AS (
+      SELECT id FROM generation WHERE id = ${fence.generation_id} AND status = 'processing' AND cancel_requested_at IS NULL FOR UPDATE
+    ), done AS (
+      UPDATE stage s SET status = 'succeeded', completed_at = now(), lease_until = NULL, error = NULL, gpu_seconds = ${gpuSeconds}
+        FROM locked WHERE ${holds(fence)} RETURNING s.*
+    ), kept AS (
+      INSERT INTO artifact (id, generation_id, tenant_id, stage, name, index, object_key, content_type, size, sha256, detail)
+      SELECT a.id, done.generation_id, done.tenant_id, done.name, a.name, a.index, a.object_key, a.content_type, a.size, a.sha256, a.detail
+        FROM done, jsonb_to_recordset(${json(artifacts)}::jsonb)
+             AS a (id text, name text, index int, object_key text, content_type text, size int, sha256 text, detail jsonb)
+    ), moved AS (
+      UPDATE generation g SET sequence = sequence + 1, progress = NULL, gpu_seconds = g.gpu_seconds + ${gpuSeconds}, images = ${images.length},
+             warnings = ARRAY(SELECT DISTINCT unnest(g.warnings || ${[...warnings]}::text[])),
+             ${next === null ? ending('succeeded') : sql`stage = ${next}`}
+        FROM done WHERE g.id = done.generation_id
+      RETURNING g.*
+    ), ${next === null ? sql`${recorded('completed')}, ${called('completed', empty, output)}` : sql`${recorded('status')}, ${queued(next)}`}
+    SELECT id, ${notified} ${next === null ? empty : sql`, pg_notify('outbox', ${flow[next].queue})`} FROM moved`,
+  );
+}
+
+/** Puts a stage back into the queue after `delaySeconds`. False when the lease is lost. `keepsTry`: the attempt does not count. */
+export const requeueStage = (
+  db: Db,
+  fence: Fence,
+  { error = null, delaySeconds = 0, keepsTry = false }: { error?: JobError | null; delaySeconds?: number; keepsTry?: boolean } = {},
+): Promise<boolean> =>
+  changed(
+    db,
+    sql`
+    WITH locked AS (
+      SELECT id, priority FROM generation WHERE id = ${fence.generation_id} AND status = 'processing' FOR UPDATE
+    ), waiting AS (
+      UPDATE stage s SET status = 'queued', lease_until = NULL, worker_id = NULL, enqueued_at = NULL, error = ${json(error)}::jsonb,
+                         max_attempts = max_attempts + ${keepsTry ? 1 : 0}
+        FROM locked WHERE ${holds(fence)} RETURNING s.*, locked.priority
+    ), messaged AS (
+      INSERT INTO outbox (job, queue, ref_id, n, tenant_id, priority, available_at)
+      SELECT ${jobOf}, queue, id, enqueued + 1, tenant_id, priority, now() + ${delaySeconds}::float8 * interval '1 second' FROM waiting
+    ), moved AS (
+      UPDATE generation g SET sequence = sequence + 1, progress = NULL FROM waiting WHERE g.id = waiting.generation_id RETURNING g.*
+    ), ${recorded('status')}
+    SELECT moved.id, ${notified}, pg_notify('outbox', waiting.queue) FROM moved, waiting`,
+  );
+
+/** The generation has failed with its stage. False when the lease is lost. */
+export const failStage = (db: Db, fence: Fence, error: JobError): Promise<boolean> =>
+  changed(
+    db,
+    sql`
+    WITH locked AS (
+      SELECT id FROM generation WHERE id = ${fence.generation_id} AND status = 'processing' FOR UPDATE
+    ), halted AS (
+      UPDATE stage s SET status = 'failed', completed_at = now(), lease_until = NULL, error = ${json(error)}::jsonb
+        FROM locked WHERE ${holds(fence)} RETURNING s.generation_id
+    ), moved AS (
+      UPDATE generation g SET sequence = sequence + 1, error = ${json(error)}::jsonb, ${ending('failed')}
+        FROM halted WHERE g.id = halted.generation_id
+      RETURNING g.*
+    ), ${recorded('completed')}, ${called('completed')}
+    SELECT id, ${notified} FROM moved`,
+  );
+
+/**
+ * Asks for a cancel: from now on no stage can be claimed or completed. What no worker holds ends at once; a worker that holds a
+ * stage ends it (`settleCancel` with its fence). True when the generation is terminal now.
+ */
+export async function requestCancel(db: Db, tenantId: TenantId, generationId: GenerationId): Promise<boolean> {
+  await changed(
+    db,
+    sql`
+    WITH moved AS (
+      UPDATE generation SET cancel_requested_at = now(), sequence = sequence + 1
+       WHERE id = ${generationId} AND tenant_id = ${tenantId} AND status IN ('queued', 'processing') AND cancel_requested_at IS NULL
+      RETURNING *
+    ), ${recorded('status')}
+    SELECT id, ${notified} FROM moved`,
+  );
+  return settleCancel(db, generationId, 'idle');
+}
+
+/**
+ * Ends a generation whose cancel was asked for: by the worker that holds its stage (`Fence`), when no live lease is on it (`idle`), or
+ * whatever a worker may still think (`forced`). False when it is not to be ended, or has ended already.
+ */
+export const settleCancel = (db: Db, generationId: GenerationId, by: Fence | 'idle' | 'forced'): Promise<boolean> => {
+  const running = sql`EXISTS (SELECT FROM stage WHERE generation_id = ${generationId} AND status = 'processing' AND lease_until > now())`;
+  const held = (fence: Fence) =>
+    sql`EXISTS (SELECT FROM stage s WHERE s.id = ${fence.id} AND s.attempt = ${fence.attempt} AND s.status = 'processing')`;
+  // Since the cancel was asked for nobody can claim or complete, so what these look at stands still.
+  const allowed = by === 'forced' ? sql`true` : by === 'idle' ? sql`NOT ${running}` : held(by);
+  return changed(
+    db,
+    sql`
+    WITH locked AS (
+      SELECT id FROM generation
+       WHERE id = ${generationId} AND status IN ('queued', 'processing') AND cancel_requested_at IS NOT NULL AND ${allowed} FOR UPDATE
+    ), ${halted('canceled')}, moved AS (
+      UPDATE generation g SET sequence = sequence + 1, ${ending('canceled')} FROM locked WHERE g.id = locked.id RETURNING g.*
+    ), ${recorded('completed')}, ${called('completed')}
+    SELECT id, ${notified} FROM moved`,
+  );
+};
+
+/** Past its deadline before any worker began: expired. */
+export const expire = (db: Db, generationId: GenerationId, error: JobError): Promise<boolean> =>
+  changed(
+    db,
+    sql`
+    WITH locked AS (
+      SELECT id FROM generation WHERE id = ${generationId} AND status = 'queued' AND deadline_at <= now() FOR UPDATE
+    ), ${halted('canceled')}, moved AS (
+      UPDATE generation g SET sequence = sequence + 1, error = ${json(error)}::jsonb, ${ending('expired')} FROM locked WHERE g.id = locked.id RETURNING g.*
+    ), ${recorded('completed')}, ${called('completed')}
+    SELECT id, ${notified} FROM moved`,
+  );
+
+/** Past its deadline while at work: a cancel with a reason. */
+export const requestCancelForDeadline = (db: Db, generationId: GenerationId, error: JobError): Promise<boolean> =>
+  changed(
+    db,
+    sql`
+    WITH moved AS (
+      UPDATE generation SET cancel_requested_at = now(), error = ${json(error)}::jsonb, sequence = sequence + 1
+       WHERE id = ${generationId} AND status = 'processing' AND deadline_at <= now() AND cancel_requested_at IS NULL
+      RETURNING *
+    ), ${recorded('status')}
+    SELECT id, ${notified} FROM moved`,
+  );
+
+/** Sends a waiting stage to the queue once more: the queue has lost it. */
+export const requeueUnknown = (db: Db, stageId: StageId): Promise<number> =>
+  exec(
+    db,
+    sql`
+    WITH waiting AS (
+      UPDATE stage SET enqueued_at = NULL WHERE id = ${stageId} AND status = 'queued' AND enqueued_at IS NOT NULL RETURNING *
+    ), messaged AS (
+      INSERT INTO outbox (job, queue, ref_id, n, tenant_id)
+      SELECT ${jobOf}, queue, id, enqueued + 1, tenant_id FROM waiting
+    )
+    SELECT pg_notify('outbox', queue) FROM waiting`,
+  );
+
+// ---- The parts of the statements ------------------------------------------------------------------------------------------------
+
+/** The fence: this attempt, still at work. `s` is the stage, `locked` the generation. */
+function holds({ id, attempt }: Fence): Sql {
+  return sql`s.id = ${id} AND s.generation_id = locked.id AND s.attempt = ${attempt} AND s.status = 'processing'`;
+}
+
+/** Assignments that end a generation. */
+function ending(status: 'succeeded' | 'failed' | 'canceled' | 'expired'): Sql {
+  return sql`status = ${status}, stage = NULL, progress = NULL, completed_at = now(), expires_at = now() + retention`;
+}
+
+/** Ends whatever stage of the `locked` generation is not over, and takes its message back. */
+function halted(status: 'canceled'): Sql {
+  return sql`
+    halted AS (
+      UPDATE stage s SET status = ${status}, completed_at = now(), lease_until = NULL
+        FROM locked WHERE s.generation_id = locked.id AND s.status IN ('queued', 'processing')
+      RETURNING s.id
+    ), withdrawn AS (
+      DELETE FROM outbox USING halted WHERE outbox.ref_id = halted.id
+    )`;
+}
+
+/** The event of what `moved` has become. */
+function recorded(type: 'status' | 'progress' | 'completed'): Sql {
+  return sql`
+    recorded AS (
+      INSERT INTO event (generation_id, tenant_id, sequence, type, data)
+      SELECT id, tenant_id, sequence, ${type}, jsonb_build_object('status', status, 'stage', stage, 'progress', progress) FROM moved
+    )`;
+}
+
+/** The next stage and its message. */
+function queued(name: StageName): Sql {
+  const { job, queue } = flow[name];
+  const id = newId('stage');
+  return sql`
+    staged AS (
+      INSERT INTO stage (id, generation_id, tenant_id, name, queue, status) SELECT ${id}, id, tenant_id, ${name}, ${queue}, 'queued' FROM moved
+    ), messaged AS (
+      INSERT INTO outbox (job, queue, ref_id, n, tenant_id, priority) SELECT ${job}, ${queue}, ${id}, 1, tenant_id, priority FROM moved
+    )`;
+}
+
+type WebhookEvent = 'started' | 'progress' | 'completed';
+
+/** The webhook of what `moved` has become, for those who asked for it. Its body is made here, once: every try sends the same. */
+function called(event: WebhookEvent, condition: Sql = empty, output: readonly object[] = []): Sql {
+  const type = `generation.${event}`;
+  return sql`
+    called AS (
+      INSERT INTO webhook_delivery (id, tenant_id, generation_id, type, sequence, url, body)
+      SELECT ${newId('delivery')}, tenant_id, id, ${type}, sequence, webhook_url, jsonb_build_object(
+               'type', ${type}::text, 'timestamp', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+               'data', jsonb_build_object('id', id, 'status', status, 'sequence', sequence, 'metadata', metadata, 'error', error,
+                                          'output', ${json(output)}::jsonb))
+        FROM (SELECT * FROM moved ${condition}) AS wanted
+       WHERE webhook_url IS NOT NULL AND ${event} = ANY (webhook_events)
+      RETURNING id, tenant_id
+    ), posted AS (
+      INSERT INTO outbox (job, queue, ref_id, n, tenant_id) SELECT 'deliver-webhook', 'webhooks', id, 1, tenant_id FROM called
+      RETURNING pg_notify('outbox', 'webhooks')
+    )`;
+}
+
+/** Tells those who wait that the generation has changed. For a SELECT from `moved`. */
+const notified: Sql = sql`pg_notify('generation', moved.id)`;
+
+/** The job of a stage row, by its name. */
+const jobOf: Sql = sql`CASE name WHEN 'parse' THEN ${flow.parse.job} WHEN 'embed' THEN ${flow.embed.job} ELSE ${flow.sample.job} END`;

@@ -1,0 +1,38 @@
+/** The rows of the journey, as the statements of `generation.store.ts` give them back. */
+import { StageName, type AcceptedInput, type GenerationId, type StageId, type TenantId } from '@likeness/contracts';
+import { z } from 'zod';
+
+/** What a worker gets when it takes a stage. `attempt` is the fence: every later write carries it. */
+export const ClaimedStage = z.object({
+  id: z.custom<StageId>(),
+  generation_id: z.custom<GenerationId>(),
+  tenant_id: z.custom<TenantId>(),
+  name: StageName,
+  attempt: z.number(),
+  max_attempts: z.number(),
+  input: z.custom<AcceptedInput>(), // checked when it was written
+  pack: z.object({ name: z.string(), version: z.string(), trained: z.boolean() }),
+  deadline_at: z.date().nullable(),
+});
+export type ClaimedStage = z.infer<typeof ClaimedStage>;
+
+/** Which attempt at which stage a write belongs to. */
+export type Fence = Pick<ClaimedStage, 'id' | 'generation_id' | 'attempt'>;
+
+export interface Progress {
+  readonly step: number;
+  readonly total: number;
+}
+
+/** An object that a stage has written, ready to be pointed at. */
+export interface KeptArtifact {
+  readonly id: string;
+  readonly name: string;
+  readonly index: number;
+  readonly object_key: string;
+  readonly content_type: string;
+  readonly size: number;
+  readonly sha256: string;
+  /** Width, height and seed of a picture; the name of a region. */
+  readonly detail: Readonly<Record<string, unknown>>;
+}

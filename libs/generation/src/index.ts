@@ -1,0 +1,13 @@
+export { flow, FIRST_STAGE } from './flow.ts';
+export { ClaimedStage, type Fence, type KeptArtifact, type Progress } from './generation.ts';
+export {
+  claimStage,
+  completeStage,
+  failStage,
+  heartbeat,
+  requestCancel,
+  requeueStage,
+  settleCancel,
+  type StageResult,
+} from './generation.store.ts';
+export { reconcileCancels, reconcileDeadlines, reconcileLeases, reconcileUnknown } from './reconcile.ts';
