@@ -94,6 +94,15 @@ describe.each([
     expect(Buffer.from(await store.get(`${root}/gone/1/1`)).toString()).toBe('again');
   });
 
+  it.runIf(available)('keeps what is put while its neighbours are removed', async () => {
+    const keys = Array.from({ length: 30 }, (_, n) => `${root}/crowd/${n}`);
+    for (const key of keys) {
+      const others = keys.filter((other) => other !== key);
+      await Promise.all([store.put(key, Buffer.from(key), { contentType: 'text/plain' }), store.remove(others)]);
+      expect(await keysOf(store, `${root}/crowd/`)).toContain(key);
+    }
+  });
+
   it
     .runIf(available)
     .each([
