@@ -49,7 +49,7 @@ describe('POST /v1/generations', () => {
     expect(answer.headers.get('location')).toBe(`${api().url}/v1/generations/${id}`);
     expect(answer.body).toMatchObject({
       status: 'queued',
-      stage: 'parse',
+      stage: null,
       sequence: 1,
       input: {
         reference_images: [upload],

@@ -87,7 +87,7 @@ async function insertGeneration(
       SELECT ${job}, ${queue}, ${stageId}, 1, ${tenantId}, ${priority} FROM created
     ), recorded AS (
       INSERT INTO event (generation_id, tenant_id, sequence, type, data)
-      SELECT id, ${tenantId}, sequence, 'status', ${json({ status: 'queued', stage: FIRST_STAGE })}::jsonb FROM created
+      SELECT id, ${tenantId}, sequence, 'status', ${json({ status: 'queued', stage: FIRST_STAGE, progress: null })}::jsonb FROM created
     )
     SELECT ARRAY(SELECT id FROM unusable) AS unusable, (SELECT room FROM admitted) AS room,
            (SELECT count(pg_notify('outbox', ${queue})) > 0 FROM created) AS created`,

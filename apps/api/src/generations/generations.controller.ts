@@ -96,8 +96,8 @@ export class GenerationsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Generation> {
     const principal = principalOf(request);
-    await this.find(principal, id);
-    await requestCancel(this.parts.db, principal.tenantId, id);
+    const { id: generationId } = await this.find(principal, id);
+    await requestCancel(this.parts.db, principal.tenantId, generationId);
     this.parts.signals.publish('cancel', id); // the fast way to the worker; its heartbeat is the sure one
     const view = await this.find(principal, id);
     reply.status(isTerminal(view.status) ? 200 : 202);

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { newId, type ArtifactId, type Generation, type GenerationList, type Problem } from '@likeness/contracts';
-import { exec, json, sql } from '@likeness/platform/db';
+import { newId, type ArtifactId, type Generation, type GenerationList, type Problem, type StageId } from '@likeness/contracts';
+import { claimStage, settleCancel } from '@likeness/generation';
+import { exec, json, many, sql } from '@likeness/platform/db';
+import { z } from 'zod';
 import { useApi, type TestApi } from '../testing/api.ts';
 
 const api = useApi();
@@ -238,6 +240,19 @@ describe('POST /v1/generations/{id}/cancel', () => {
     expect([status, body.status]).toEqual([200, 'canceled']);
     expect(body.cancel_requested_at).not.toBeNull();
     expect((await cancel(id)).body).toEqual(body);
+  });
+
+  it('asks a worker that is at it to stop: 202 until it has', async () => {
+    const { id } = await create();
+    const [row] = await many(api().db, z.object({ id: z.custom<StageId>() }), sql`SELECT id FROM stage WHERE generation_id = ${id}`);
+    const stage = row && (await claimStage(api().db, row.id, newId('worker')));
+    if (!stage) throw new Error('the stage can be claimed');
+    const { status, body } = await cancel(id);
+    expect([status, body.status]).toEqual([202, 'processing']);
+    expect(body.cancel_requested_at).not.toBeNull();
+    expect((await cancel(id)).status).toBe(202);
+    await settleCancel(api().db, stage.generation_id, stage);
+    expect((await cancel(id)).body).toMatchObject({ status: 'canceled', output: null, error: null });
   });
 
   it('leaves what has ended as it is', async () => {

@@ -15,7 +15,7 @@ export function presentGeneration(view: GenerationView, { config, signer }: Pick
     id,
     object: 'generation',
     status,
-    stage: isTerminal(status) ? null : stage,
+    stage: status === 'processing' ? stage : null,
     sequence,
     queue: view.position === null ? null : { position: view.position, eta_seconds: Math.round(view.position * pace * 10) / 10 },
     progress: progressOf(view),
