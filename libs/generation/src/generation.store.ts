@@ -68,7 +68,7 @@ export const heartbeat = (db: Db, fence: Fence, progress: Progress | null): Prom
         FROM beaten WHERE g.id = beaten.generation_id AND ${progress !== null}::boolean AND g.progress IS DISTINCT FROM ${json(progress)}::jsonb
       RETURNING g.*
     ), ${recorded('progress')}, ${called('progress')}
-    SELECT locked.cancel_requested, (SELECT count(*) FROM (SELECT ${notified} FROM moved) AS told) AS told
+    SELECT locked.cancel_requested, (SELECT array_agg(${notified}::text) FROM moved) AS told
       FROM beaten JOIN locked ON locked.id = beaten.generation_id`,
   );
 
@@ -125,7 +125,7 @@ export const requeueStage = (
     WITH locked AS (
       SELECT id, priority FROM generation WHERE id = ${fence.generation_id} AND status = 'processing' FOR UPDATE
     ), waiting AS (
-      UPDATE stage s SET status = 'queued', lease_until = NULL, worker_id = NULL, enqueued_at = NULL, error = ${json(error)}::jsonb,
+      UPDATE stage s SET status = 'queued', lease_until = NULL, worker_id = NULL, enqueued_at = NULL, error = ${error && json(error)}::jsonb,
                          max_attempts = max_attempts + ${keepsTry ? 1 : 0}
         FROM locked WHERE ${holds(fence)} RETURNING s.*, locked.priority
     ), messaged AS (

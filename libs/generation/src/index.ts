@@ -10,4 +10,6 @@ export {
   settleCancel,
   type StageResult,
 } from './generation.store.ts';
+export { loadArtifacts, readObject, writeArtifact, type LoadedArtifact, type NewArtifact } from './artifacts.ts';
+export { checkHandlers, runStage, type StageContext, type StageOutcome, type StageParts, type StageWork } from './run-stage.ts';
 export { reconcileCancels, reconcileDeadlines, reconcileLeases, reconcileUnknown } from './reconcile.ts';
