@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { mkdtempSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -145,8 +145,11 @@ describe('locks and notifications', () => {
 });
 
 describe('migrate', () => {
+  const folders: string[] = [];
+  afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true })));
   const folderWith = (migrations: Record<string, string>) => {
     const folder = mkdtempSync(join(tmpdir(), 'likeness-migrations-'));
+    folders.push(folder);
     for (const [name, text] of Object.entries(migrations)) {
       mkdirSync(join(folder, name));
       writeFileSync(join(folder, name, 'migration.sql'), text);
