@@ -13,6 +13,7 @@ import { addTotals, closingLine, nothing, type Totals, totalsOf, type VitestRepo
 
 /** From the quickest to the slowest; what a test may touch decides its rung (CONTRIBUTING.md). */
 const rungs = ['unit', 'medium', 'parity', 'e2e'];
+const usesServers = ['medium', 'e2e'];
 const args = process.argv.slice(2);
 const named = rungs.filter((rung) => args.includes(rung));
 const chosen = named.length > 0 ? named : rungs;
@@ -46,12 +47,13 @@ async function runAll(): Promise<void> {
     results.set('build', { ...nothing, failed: 1 });
     return;
   }
-  const servers = await provideTestServers();
+  const later = chosen.filter((rung) => rung !== 'unit');
+  const servers = later.some((rung) => usesServers.includes(rung)) ? await provideTestServers() : undefined;
   try {
-    reportMissing(servers.missing);
-    for (const rung of chosen) if (rung !== 'unit' && !wasInterrupted()) await runRung(rung, servers.env);
+    reportMissing(servers?.missing ?? []);
+    for (const rung of later) if (!wasInterrupted()) await runRung(rung, servers?.env ?? {});
   } finally {
-    await servers.stop();
+    await servers?.stop();
   }
 }
 
