@@ -46,10 +46,12 @@ export const rooms = {
     imports: ['contracts', 'platform', 'generation'],
     packages: ['@nestjs/*', 'bullmq', 'reflect-metadata', 'rxjs', 'zod'],
   },
-  worker: {
+  // what the three workers share: a Nest application around one queue and its inference processes
+  'worker-runtime': {
     imports: ['contracts', 'platform', 'generation', 'pipeline', 'inference'],
     packages: ['@nestjs/*', 'bullmq', 'reflect-metadata', 'rxjs', 'zod'],
   },
+  worker: { imports: ['contracts', 'platform', 'generation', 'pipeline', 'worker-runtime'], packages: ['zod'] },
   cli: { imports: ['contracts', 'pipeline', 'models', 'inference', 'graph'], packages: ['commander', 'sharp', 'zod'] },
 };
 

@@ -20,8 +20,8 @@ export interface StageContext {
   loadAll(name: string): Promise<LoadedArtifact[]>;
   /** Keeps one more artifact under a name; it exists once the stage is completed. */
   keep(name: string, artifact: NewArtifact): Promise<void>;
-  /** Lets a name stand for an object that is there already. */
-  point(name: string, artifact: KeptArtifact): void;
+  /** Lets the stage leave an object that is there already. */
+  point(artifact: KeptArtifact): void;
   progress(progress: Progress): void;
   warn(...warnings: string[]): void;
   /** Aborted on cancel, on a lost lease, and when the worker has to stop. */
@@ -84,7 +84,7 @@ export async function runStage(parts: StageParts, stageId: StageId, work: StageW
         const index = kept.filter((other) => other.name === name).length;
         kept.push(await writeArtifact(parts.store, stage, name, index, artifact));
       },
-      point: (_name, artifact) => void kept.push(artifact),
+      point: (artifact) => void kept.push(artifact),
       progress: (progress) => heart.show(progress),
       warn: (...more) => void warnings.push(...more),
       signal: control.signal,

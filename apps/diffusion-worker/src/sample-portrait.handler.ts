@@ -1,0 +1,23 @@
+import { mergeStepOf } from '@likeness/pipeline';
+import type { StageHandler } from '@likeness/worker';
+
+/** Adapter between the queue and the pure function: the prompt's rows go in, portraits come out. */
+export const samplePortrait: StageHandler = async ({ stage: { input }, load, keep, infer }) => {
+  const { images } = await infer('samplePortrait', {
+    promptRows: (await load('prompt-rows')).bytes,
+    width: input.width,
+    height: input.height,
+    steps: input.steps,
+    scheduler: input.scheduler,
+    guidanceScale: input.guidance_scale,
+    mergeStep: mergeStepOf(input.merge_step, input.steps),
+    identityScale: input.identity_scale,
+    seed: input.seed,
+    numImages: input.num_images,
+    format: input.format,
+    prompt: input.prompt,
+    negativePrompt: input.negative_prompt,
+  });
+  for (const { bytes, contentType, width, height, seed } of images)
+    await keep('images', { bytes, contentType, detail: { width, height, seed } });
+};

@@ -1,0 +1,45 @@
+/** The bytes of the reference picture, and the artifact `reference` that the next stage reads them from. */
+import { isId, LikenessError, newId, PICTURE_MAX_BYTES, preview } from '@likeness/contracts';
+import { readObject } from '@likeness/generation';
+import { one, sql } from '@likeness/platform/db';
+import { EgressError } from '@likeness/platform/egress';
+import type { HandlerContext } from '@likeness/worker';
+import { z } from 'zod';
+
+const FETCH_TIMEOUT_MS = 15_000;
+
+/**
+ * ConsistentID looks at the first picture only. An upload's object is pointed at as it is; what a URL gives is kept as an object of this stage.
+ * @throws LikenessError `upload_invalid`, `input_fetch_failed`, `input_url_blocked`, `storage_unavailable`
+ */
+export async function readReference(context: HandlerContext): Promise<Uint8Array> {
+  const [reference = ''] = context.stage.input.reference_images;
+  return isId('upload', reference) ? readUpload(context, reference) : fetchReference(context, reference);
+}
+
+const Upload = z.object({ object_key: z.string(), content_type: z.string(), size: z.number(), sha256: z.string() });
+
+async function readUpload({ db, store, stage, point }: HandlerContext, id: string): Promise<Uint8Array> {
+  const upload = await one(
+    db,
+    Upload,
+    sql`SELECT object_key, content_type, size, sha256 FROM upload WHERE id = ${id} AND tenant_id = ${stage.tenant_id} AND status = 'ready'`,
+  );
+  if (!upload) throw new LikenessError('upload_invalid', `The upload ${id} is not there any more.`);
+  const bytes = await readObject(store, upload.object_key);
+  point({ id: newId('artifact'), name: 'reference', index: 0, ...upload, detail: {} });
+  return bytes;
+}
+
+async function fetchReference({ egress, keep }: HandlerContext, url: string): Promise<Uint8Array> {
+  const response = await egress
+    .fetch(url, { timeoutMs: FETCH_TIMEOUT_MS, maxBytes: PICTURE_MAX_BYTES, blockedCode: 'input_url_blocked' })
+    .catch((error: unknown) => {
+      if (!(error instanceof EgressError)) throw error;
+      throw new LikenessError('input_fetch_failed', `${preview(url)} could not be fetched: ${error.message}`, { cause: error });
+    });
+  if (response.status !== 200) throw new LikenessError('input_fetch_failed', `${preview(url)} answered ${response.status}, not 200.`);
+  if (response.truncated) throw new LikenessError('image_unreadable', `${preview(url)} has more than ${PICTURE_MAX_BYTES} bytes.`);
+  await keep('reference', { bytes: response.body, contentType: 'application/octet-stream' });
+  return response.body;
+}

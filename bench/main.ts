@@ -1,0 +1,46 @@
+/** `npm run bench -- NAME [--json FILE]`: a committed benchmark. Medians and spread, with the command that made them. */
+import { execFileSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+import { parseArgs } from 'node:util';
+import { accept } from './accept.ts';
+import { latency } from './latency.ts';
+import { percentile, type Benchmark } from './benchmark.ts';
+
+const benchmarks: Record<string, Benchmark> = { accept, latency };
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } });
+const name = positionals[0] ?? '';
+const benchmark = benchmarks[name];
+if (!benchmark) {
+  console.error(`no benchmark "${name}"; there are: ${Object.keys(benchmarks).join(', ')}`);
+  process.exit(2);
+}
+
+const result = await benchmark((line) => console.error(line));
+const report = {
+  name,
+  commit: git('rev-parse', '--short', 'HEAD'),
+  machine: { cpu: cpus()[0]?.model.trim(), cores: cpus().length, memory_gib: Math.round(totalmem() / 2 ** 30), node: process.version },
+  command: `npm run bench -- ${name}`,
+  ...result,
+  median: percentile(result.runs, 50),
+  p99: percentile(result.runs, 99),
+};
+console.log(
+  `${name}: median ${report.median.toFixed(2)} ${result.unit}, p99 ${report.p99.toFixed(2)} ${result.unit} (${result.runs.length} runs)`,
+);
+for (const [part, runs] of Object.entries(result.parts ?? {}))
+  console.log(
+    `  ${part}: median ${percentile(runs, 50).toFixed(2)} ${result.unit}, p99 ${percentile(runs, 99).toFixed(2)} ${result.unit} (${runs.length} runs)`,
+  );
+if (values.json !== undefined) await writeFile(values.json, JSON.stringify(report, null, 2) + '\n');
+process.exit();
+
+function git(...args: string[]): string {
+  try {
+    return execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch {
+    return 'unknown';
+  }
+}

@@ -1,0 +1,24 @@
+import { availableParallelism } from 'node:os';
+import { commonVariables, variable } from '@likeness/platform/config';
+import { z } from 'zod';
+
+const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+
+/** What the three workers read. */
+export const WorkerConfig = z.object({
+  ...commonVariables,
+  WORKER_SLOTS: variable(whole(1, 16).default(1), {
+    description: 'stages at work at once; each has an inference process of its own (one per GPU)',
+  }),
+  INFERENCE_THREADS: variable(whole(1, 256).default(availableParallelism()), {
+    description: 'threads of one inference process on the CPU',
+  }),
+  INFERENCE_MEMORY_MIB: variable(whole(256, 1_048_576).default(8192), {
+    description: 'an idle inference process that holds more memory than this is replaced',
+  }),
+  STAGE_TIMEOUT_SECONDS: variable(whole(1, 86_400).default(900), { description: 'a stage that takes longer is ended with stage_timeout' }),
+  WEIGHTS_DIR: variable(z.string().optional(), {
+    description: 'a folder where converted weights are kept; needed for packs whose weights exceed 2 GB',
+  }),
+});
+export type WorkerConfig = z.infer<typeof WorkerConfig>;
