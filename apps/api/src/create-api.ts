@@ -112,10 +112,17 @@ function readBodies(instance: FastifyInstance): void {
   const parse = instance.getDefaultJsonParser('error', 'error');
   instance.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, text, done) => {
     if (text === '') done(null, undefined);
-    else
-      return parse(request, text, (error, value) =>
-        done(error && new LikenessError('malformed_request', `The body is no JSON: ${error.message}`, { cause: error }), value),
-      );
+    else return parse(request, text, (error, value) => (error ? done(noJson(text, error)) : done(null, value)));
   });
   instance.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+}
+
+/** Fastify's parser does not say what is wrong; Node's does. What Node takes was refused for a `__proto__` or `constructor` key. */
+function noJson(text: string, cause: Error): LikenessError {
+  try {
+    JSON.parse(text);
+    return new LikenessError('malformed_request', 'The body is JSON with a key that would change an object’s prototype.', { cause });
+  } catch (error) {
+    return new LikenessError('malformed_request', `The body is no JSON: ${(error as Error).message}.`, { cause });
+  }
 }

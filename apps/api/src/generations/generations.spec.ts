@@ -79,6 +79,7 @@ describe('an accepted input', () => {
     [{ pack: 'unknown' }, '/input/pack', /one of portrait, small; got "unknown"/],
     [{ width: 264 }, '/input/width', /multiple of 64 from 256 to 768 with the pack portrait; got 264/],
     [{ height: 1024 }, '/input/height', /got 1024/],
+    [{ pack: 'small', height: 512 }, '/input/height', /256×256, 256×384 with the pack small; got 256×512/],
     [{ pack: 'small', width: 384 }, '/input/width', /256×256, 256×384 with the pack small; got 384×256/],
     [{ merge_step: 51 }, '/input/merge_step', /at most 50, the steps; got 51/],
     [{ merge_step: 5, steps: 4 }, '/input/merge_step', /got 5/],

@@ -40,7 +40,13 @@ function sizeErrors({ name, sizes }: PackSummary, { width, height }: ResolvedInp
   if (Array.isArray(sizes)) {
     if (sizes.some(([w, h]) => w === width && h === height)) return [];
     const allowed = sizes.map(([w, h]) => `${w}×${h}`).join(', ');
-    return [{ pointer: '/input/width', detail: `and height must be ${allowed} with the pack ${name}; got ${width}×${height}` }];
+    const detail = `width and height must be ${allowed} with the pack ${name}; got ${width}×${height}`;
+    // A side that occurs in no pair is to blame; where both occur, but not together, both are.
+    const strange = [
+      sizes.some(([w]) => w === width) ? [] : ['/input/width'],
+      sizes.some(([, h]) => h === height) ? [] : ['/input/height'],
+    ].flat();
+    return (strange.length > 0 ? strange : ['/input/width', '/input/height']).map((pointer) => ({ pointer, detail }));
   }
   return (['width', 'height'] as const).flatMap((side) => {
     const { min, max, step } = sizes[side];
