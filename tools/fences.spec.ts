@@ -33,12 +33,17 @@ describe('the fences', () => {
   });
 
   it('keep a dependency in its one room', () => {
-    const nx = { tags: ['room:graph'] };
-    expect(violationsOf('libs/graph/package.json', manifest({ nx, dependencies: {} }))).toEqual([]);
-    expect(violationsOf('libs/graph/package.json', manifest({ nx, dependencies: { sharp: '1' } }))).toEqual([
-      expect.stringContaining('"sharp"'),
-    ]);
-    expect(violationsOf('libs/graph/package.json', manifest({ nx, dependencies: { '@likeness/contracts': '*' } }))).toEqual([
+    const ofGraph = (dependencies: object) => ({
+      path: 'libs/graph/package.json',
+      text: manifest({ nx: { tags: ['room:graph'] }, dependencies }),
+    });
+    const contracts = {
+      path: 'libs/contracts/package.json',
+      text: manifest({ name: '@likeness/contracts', nx: { tags: ['room:contracts'] }, dependencies: { zod: '4' } }),
+    };
+    expect(fenceViolations([contracts, ofGraph({})])).toEqual([]);
+    expect(fenceViolations([contracts, ofGraph({ sharp: '1' })])).toEqual([expect.stringContaining('"sharp" has no place in room:graph')]);
+    expect(fenceViolations([contracts, ofGraph({ '@likeness/contracts': '*' })])).toEqual([
       expect.stringContaining('"@likeness/contracts" has no place in room:graph'),
     ]);
   });

@@ -32,7 +32,8 @@ export function readTree(root: string): SourceFile[] {
 
 /** What no linter knows about this house. Each violation names the place and says what to do instead. */
 export function fenceViolations(files: readonly SourceFile[]): string[] {
-  return files.flatMap((file) => [...lengthViolations(file), ...wordViolations(file), ...manifestViolations(file)]);
+  const roomOf = roomsByPackage(files);
+  return files.flatMap((file) => [...lengthViolations(file), ...wordViolations(file), ...manifestViolations(file, roomOf)]);
 }
 
 function lengthViolations({ path, text }: SourceFile): string[] {
@@ -67,12 +68,13 @@ function wordViolations({ path, text }: SourceFile): string[] {
 }
 
 interface Manifest {
+  readonly name?: string;
   readonly scripts?: Record<string, string>;
   readonly dependencies?: Record<string, string>;
   readonly nx?: { readonly tags?: readonly string[] };
 }
 
-function manifestViolations({ path, text }: SourceFile): string[] {
+function manifestViolations({ path, text }: SourceFile, roomOf: ReadonlyMap<string, string>): string[] {
   if (!path.endsWith('package.json')) return [];
   const manifest = JSON.parse(text) as Manifest;
   if (path === 'package.json') {
@@ -80,16 +82,28 @@ function manifestViolations({ path, text }: SourceFile): string[] {
     if (scripts.length <= scriptBudget) return [];
     return [`${path}: ${scripts.length} scripts, at most ${scriptBudget}. Give an existing command an argument instead.`];
   }
-  const [tag, ...others] = (manifest.nx?.tags ?? []).filter((name) => name.startsWith('room:'));
-  const room = tag === undefined || others.length > 0 ? undefined : rooms[tag.slice('room:'.length)];
+  const name = roomTagged(manifest);
+  const room = name === undefined ? undefined : rooms[name];
   if (!room) return [`${path}: needs exactly one Nx tag "room:NAME" of tools/rooms.mjs, has ${JSON.stringify(manifest.nx?.tags ?? [])}.`];
 
+  const allowed = (dependency: string) =>
+    dependency.startsWith('@likeness/')
+      ? room.imports.includes(roomOf.get(dependency) ?? '')
+      : room.packages.some((pattern) => (pattern.endsWith('/*') ? dependency.startsWith(pattern.slice(0, -1)) : dependency === pattern));
   return Object.keys(manifest.dependencies ?? {})
-    .filter((name) => !dependencyAllowed(name, room))
-    .map((name) => `${path}: "${name}" has no place in ${tag}. It lives in another room (tools/rooms.mjs): use that room's package.`);
+    .filter((dependency) => !allowed(dependency))
+    .map(
+      (dependency) =>
+        `${path}: "${dependency}" has no place in room:${name}. It lives in another room (tools/rooms.mjs): use that room's package.`,
+    );
 }
 
-function dependencyAllowed(name: string, room: { imports: string[]; packages: string[] }): boolean {
-  if (name.startsWith('@likeness/')) return room.imports.includes(name.slice('@likeness/'.length));
-  return room.packages.some((allowed) => (allowed.endsWith('/*') ? name.startsWith(allowed.slice(0, -1)) : name === allowed));
+function roomsByPackage(files: readonly SourceFile[]): Map<string, string> {
+  const manifests = files.filter(({ path }) => path.endsWith('package.json')).map(({ text }) => JSON.parse(text) as Manifest);
+  return new Map(manifests.map((manifest) => [manifest.name ?? '', roomTagged(manifest) ?? '']));
+}
+
+function roomTagged({ nx }: Manifest): string | undefined {
+  const [tag, ...others] = (nx?.tags ?? []).filter((name) => name.startsWith('room:'));
+  return others.length > 0 ? undefined : tag?.slice('room:'.length);
 }
