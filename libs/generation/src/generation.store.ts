@@ -46,7 +46,7 @@ export const claimStage = (db: Db, stageId: StageId, workerId: WorkerId): Promis
       RETURNING g.*
     ), ${recorded('status')}, ${called('started', sql`WHERE started_at = now()`)}
     SELECT claimed.id, claimed.generation_id, claimed.tenant_id, claimed.name, claimed.attempt, claimed.max_attempts,
-           moved.input, moved.pack, moved.deadline_at, ${notified}
+           moved.input, moved.pack, moved.deadline_at, ${notified}, pg_notify('claimed', claimed.queue)
       FROM claimed JOIN moved ON moved.id = claimed.generation_id`,
   );
 
@@ -103,9 +103,9 @@ export function completeStage(db: Db, fence: Fence, name: StageName, { artifacts
         FROM done, jsonb_to_recordset(${json(artifacts)}::jsonb)
              AS a (id text, name text, index int, object_key text, content_type text, size int, sha256 text, detail jsonb)
     ), moved AS (
-      UPDATE generation g SET sequence = sequence + 1, progress = NULL, gpu_seconds = g.gpu_seconds + ${gpuSeconds}, images = ${images.length},
+      UPDATE generation g SET sequence = sequence + 1, gpu_seconds = g.gpu_seconds + ${gpuSeconds}, images = ${images.length},
              warnings = ARRAY(SELECT DISTINCT unnest(g.warnings || ${[...warnings]}::text[])),
-             ${next === null ? ending('succeeded') : sql`stage = ${next}`}
+             ${next === null ? ending('succeeded') : sql`stage = ${next}, progress = NULL`}
         FROM done WHERE g.id = done.generation_id
       RETURNING g.*
     ), ${next === null ? sql`${recorded('completed')}, ${called('completed', empty, output)}` : sql`${recorded('status')}, ${queued(next)}`}
@@ -157,10 +157,10 @@ export const failStage = (db: Db, fence: Fence, error: JobError): Promise<boolea
 
 /**
  * Asks for a cancel: from now on no stage can be claimed or completed. What no worker holds ends at once; a worker that holds a
- * stage ends it (`settleCancel` with its fence). True when the generation is terminal now.
+ * stage ends it (`settleCancel` with its fence). True when this has ended it; false when it goes on, had ended, or was asked before.
  */
 export async function requestCancel(db: Db, tenantId: TenantId, generationId: GenerationId): Promise<boolean> {
-  await changed(
+  const asked = await changed(
     db,
     sql`
     WITH moved AS (
@@ -170,7 +170,7 @@ export async function requestCancel(db: Db, tenantId: TenantId, generationId: Ge
     ), ${recorded('status')}
     SELECT id, ${notified} FROM moved`,
   );
-  return settleCancel(db, generationId, 'idle');
+  return asked && settleCancel(db, generationId, 'idle');
 }
 
 /**
@@ -228,10 +228,12 @@ export const requeueUnknown = (db: Db, stageId: StageId): Promise<number> =>
     db,
     sql`
     WITH waiting AS (
-      UPDATE stage SET enqueued_at = NULL WHERE id = ${stageId} AND status = 'queued' AND enqueued_at IS NOT NULL RETURNING *
+      UPDATE stage s SET enqueued_at = NULL FROM generation g
+       WHERE s.id = ${stageId} AND g.id = s.generation_id AND s.status = 'queued' AND s.enqueued_at IS NOT NULL
+      RETURNING s.*, g.priority
     ), messaged AS (
-      INSERT INTO outbox (job, queue, ref_id, n, tenant_id)
-      SELECT ${jobOf}, queue, id, enqueued + 1, tenant_id FROM waiting
+      INSERT INTO outbox (job, queue, ref_id, n, tenant_id, priority)
+      SELECT ${jobOf}, queue, id, enqueued + 1, tenant_id, priority FROM waiting
     )
     SELECT pg_notify('outbox', queue) FROM waiting`,
   );
@@ -239,8 +241,9 @@ export const requeueUnknown = (db: Db, stageId: StageId): Promise<number> =>
 // ---- The parts of the statements ------------------------------------------------------------------------------------------------
 
 /** The fence: this attempt, still at work. `s` is the stage, `locked` the generation. */
-function holds({ id, attempt }: Fence): Sql {
-  return sql`s.id = ${id} AND s.generation_id = locked.id AND s.attempt = ${attempt} AND s.status = 'processing'`;
+function holds({ id, attempt, lapsed = false }: Fence): Sql {
+  return sql`s.id = ${id} AND s.generation_id = locked.id AND s.attempt = ${attempt} AND s.status = 'processing'
+             ${lapsed ? sql`AND s.lease_until < now()` : empty}`;
 }
 
 /** Assignments that end a generation. */
@@ -248,7 +251,10 @@ function ending(status: 'succeeded' | 'failed' | 'canceled' | 'expired'): Sql {
   return sql`status = ${status}, stage = NULL, progress = NULL, completed_at = now(), expires_at = now() + retention`;
 }
 
-/** Ends whatever stage of the `locked` generation is not over, and takes its message back. */
+/**
+ * Ends whatever stage of the `locked` generation is not over, and takes its message back. One that the relay holds is on its way
+ * already: waiting for it would hold the generation meanwhile and might deadlock; the claim will find nothing to do.
+ */
 function halted(status: 'canceled'): Sql {
   return sql`
     halted AS (
@@ -256,7 +262,7 @@ function halted(status: 'canceled'): Sql {
         FROM locked WHERE s.generation_id = locked.id AND s.status IN ('queued', 'processing')
       RETURNING s.id
     ), withdrawn AS (
-      DELETE FROM outbox USING halted WHERE outbox.ref_id = halted.id
+      DELETE FROM outbox WHERE id IN (SELECT o.id FROM outbox o JOIN halted ON o.ref_id = halted.id FOR UPDATE OF o SKIP LOCKED)
     )`;
 }
 

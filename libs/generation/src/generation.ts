@@ -17,7 +17,10 @@ export const ClaimedStage = z.object({
 export type ClaimedStage = z.infer<typeof ClaimedStage>;
 
 /** Which attempt at which stage a write belongs to. */
-export type Fence = Pick<ClaimedStage, 'id' | 'generation_id' | 'attempt'>;
+export interface Fence extends Pick<ClaimedStage, 'id' | 'generation_id' | 'attempt'> {
+  /** The write is not the worker's own: it counts only while the lease has run out, so that a worker that is back keeps its stage. */
+  readonly lapsed?: boolean;
+}
 
 export interface Progress {
   readonly step: number;

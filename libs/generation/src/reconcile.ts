@@ -27,7 +27,8 @@ export async function reconcileLeases(db: Db): Promise<number> {
     Lost,
     sql`SELECT id, generation_id, attempt, max_attempts, name FROM stage WHERE status = 'processing' AND lease_until < now() ORDER BY lease_until LIMIT ${BATCH}`,
   );
-  for (const { name, max_attempts, ...fence } of lost) {
+  for (const { name, max_attempts, ...stage } of lost) {
+    const fence = { ...stage, lapsed: true };
     const error = new LikenessError(
       'worker_lost',
       `The worker was lost in attempt ${fence.attempt} of ${max_attempts} of the stage ${name}.`,

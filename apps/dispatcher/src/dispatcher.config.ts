@@ -1,0 +1,13 @@
+import { commonVariables, variable } from '@likeness/platform/config';
+import { z } from 'zod';
+
+const { DEFAULT_PACK: _pack, PACKS_DIR: _dir, ...common } = commonVariables;
+
+export const DispatcherConfig = z.object({
+  ...common,
+  WEBHOOK_CONCURRENCY: variable(z.coerce.number().int().min(1).max(256).default(16), { description: 'webhooks under way at once' }),
+  RECONCILE_SECONDS: variable(z.coerce.number().min(0.1).max(60).default(5), {
+    description: 'how often lost workers, deadlines and forgotten messages are looked for',
+  }),
+});
+export type DispatcherConfig = z.infer<typeof DispatcherConfig>;

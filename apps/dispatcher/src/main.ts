@@ -1,0 +1,53 @@
+/** Everything that leaves Postgres: messages to the queue, webhooks to customers, repairs, and what has served its time. */
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { QUEUES, type QueueName } from '@likeness/contracts';
+import { loadConfig } from '@likeness/platform/config';
+import { listen, openDb } from '@likeness/platform/db';
+import { createEgress } from '@likeness/platform/egress';
+import { checkQueue, openQueue } from '@likeness/platform/queue';
+import { onShutdown, startHealthServer } from '@likeness/platform/service';
+import { openObjectStore } from '@likeness/platform/storage';
+import { createLogger, createMetrics } from '@likeness/platform/telemetry';
+import type { Queue } from 'bullmq';
+import { DispatcherConfig } from './dispatcher.config.ts';
+import { DispatcherModule } from './dispatcher.module.ts';
+import { Loop } from './loop.ts';
+import { reconcile } from './reconcile.ts';
+import { relayOutbox } from './relay-outbox.ts';
+import { sweepRetention } from './sweep-retention.ts';
+import type { Parts } from './parts.ts';
+
+const config = loadConfig(DispatcherConfig, process.env);
+const log = createLogger('dispatcher', config.LOG_LEVEL);
+const db = openDb(config.DATABASE_URL, { max: 6 + config.WEBHOOK_CONCURRENCY / 4, name: 'likeness-dispatcher' });
+const store = await openObjectStore(config.OBJECT_STORE_URL);
+const egress = createEgress(config);
+const onError = (error: Error) => log.debug({ err: error }, 'the queue is away');
+const queues = Object.fromEntries(QUEUES.map((name) => [name, openQueue(name, config, { onError })])) as Record<QueueName, Queue>;
+const parts: Parts = { config, log, db, store, egress, queues };
+
+const app = await NestFactory.createApplicationContext(DispatcherModule.with(parts), { logger: false, abortOnError: false });
+const relay = new Loop('the relay', log, 1_000, async () => {
+  while ((await relayOutbox(parts)) > 0);
+});
+const notifications = listen(config.DATABASE_URL, { outbox: relay.ring, claimed: relay.ring }, { onReconnected: relay.ring });
+const repairs = new Loop('the reconciliation', log, config.RECONCILE_SECONDS * 1_000, () => reconcile(parts));
+const sweeps = new Loop('the sweep', log, 60_000, () => sweepRetention(parts));
+const health = await startHealthServer({
+  host: config.HEALTH_HOST,
+  port: config.HEALTH_PORT,
+  checks: { database: async () => void (await db.pool.query('SELECT 1')), queue: () => checkQueue(config) },
+  registry: createMetrics('dispatcher'),
+});
+log.info({ port: health.port }, 'health port is listening');
+
+onShutdown(log, [
+  { name: 'the loops', run: () => Promise.all([relay.stop(), repairs.stop(), sweeps.stop()]) },
+  { name: 'the notifications', run: () => notifications.close() },
+  { name: 'the webhooks', run: () => app.close() },
+  { name: 'the queues', run: () => Promise.all(Object.values(queues).map((queue) => queue.close())) },
+  { name: 'the ways out', run: () => egress.close() },
+  { name: 'the health port', run: () => health.close() },
+  { name: 'the database', run: () => db.close() },
+]);

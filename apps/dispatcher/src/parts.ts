@@ -1,0 +1,17 @@
+import type { QueueName } from '@likeness/contracts';
+import type { Db } from '@likeness/platform/db';
+import type { Egress } from '@likeness/platform/egress';
+import type { ObjectStore } from '@likeness/platform/storage';
+import type { Logger } from '@likeness/platform/telemetry';
+import type { Queue } from 'bullmq';
+import type { DispatcherConfig } from './dispatcher.config.ts';
+
+/** What the dispatcher's loops and handlers work with. */
+export interface Parts {
+  readonly config: DispatcherConfig;
+  readonly log: Logger;
+  readonly db: Db;
+  readonly store: ObjectStore;
+  readonly egress: Egress;
+  readonly queues: Readonly<Record<QueueName, Queue>>;
+}

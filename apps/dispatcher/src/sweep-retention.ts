@@ -1,0 +1,65 @@
+/** Removes what has served its time. Objects go before the rows that point at them, so that nothing is left without an owner. */
+import { exec, many, sql, tryAdvisoryLock, type Db } from '@likeness/platform/db';
+import type { ObjectStore } from '@likeness/platform/storage';
+import { z } from 'zod';
+import type { Parts } from './parts.ts';
+
+const BATCH = 100;
+
+export async function sweepRetention({ db, store, log }: Pick<Parts, 'db' | 'store' | 'log'>): Promise<void> {
+  await tryAdvisoryLock(db, 'likeness.sweep', async () => {
+    const swept = {
+      generations: await sweepGenerations(db, store),
+      uploads: await sweepUploads(db, store),
+      idempotency_keys: await exec(db, sql`DELETE FROM idempotency_key WHERE created_at < now() - interval '24 hours'`),
+      workers: await exec(db, sql`DELETE FROM worker WHERE seen_at < now() - interval '1 hour'`),
+    };
+    if (Object.values(swept).some((count) => count > 0)) log.info(swept, 'swept');
+  });
+}
+
+const Expired = z.object({ id: z.string(), tenant_id: z.string() });
+
+/** Generations past their retention: every object below their key, every artifact row, and the input. The row stays as a record without content. */
+async function sweepGenerations(db: Db, store: ObjectStore): Promise<number> {
+  const expired = await many(
+    db,
+    Expired,
+    sql`SELECT id, tenant_id FROM generation WHERE expires_at <= now() AND NOT data_removed ORDER BY expires_at LIMIT ${BATCH}`,
+  );
+  for (const { id, tenant_id } of expired) {
+    for await (const { key } of store.list(`t/${tenant_id}/${id}/`)) await store.remove([key]);
+    await exec(
+      db,
+      sql`
+      WITH emptied AS (
+        UPDATE generation SET data_removed = true, input = '{"reference_images": []}', metadata = '{}', sequence = sequence + 1 WHERE id = ${id} RETURNING id
+      ), bare AS (
+        DELETE FROM artifact USING emptied WHERE artifact.generation_id = emptied.id
+      )
+      SELECT pg_notify('generation', id) FROM emptied`,
+    );
+  }
+  return expired.length;
+}
+
+const Upload = z.object({ id: z.string(), object_key: z.string() });
+
+/** Uploads past their time that no generation needs any more: neither one under way, nor an artifact that points at the object. */
+async function sweepUploads(db: Db, store: ObjectStore): Promise<number> {
+  const uploads = await many(
+    db,
+    Upload,
+    sql`
+    SELECT u.id, u.object_key FROM upload u
+     WHERE u.expires_at <= now()
+       AND NOT EXISTS (SELECT FROM artifact a WHERE a.tenant_id = u.tenant_id AND a.object_key = u.object_key)
+       AND NOT EXISTS (SELECT FROM generation g WHERE g.tenant_id = u.tenant_id AND g.status IN ('queued', 'processing') AND g.input->'reference_images' ? u.id)
+     ORDER BY u.expires_at LIMIT ${BATCH}`,
+  );
+  for (const { id, object_key } of uploads) {
+    await store.remove([object_key]);
+    await exec(db, sql`DELETE FROM upload WHERE id = ${id}`);
+  }
+  return uploads.length;
+}
