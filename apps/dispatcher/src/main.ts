@@ -15,7 +15,7 @@ import { DispatcherModule } from './dispatcher.module.ts';
 import { Loop } from './loop.ts';
 import { reconcile } from './reconcile.ts';
 import { relayOutbox } from './relay-outbox.ts';
-import { sweepRetention } from './sweep-retention.ts';
+import { sweepOrphans, sweepRetention } from './sweep-retention.ts';
 import type { Parts } from './parts.ts';
 
 const config = loadConfig(DispatcherConfig, process.env);
@@ -34,6 +34,7 @@ const relay = new Loop('the relay', log, 1_000, async () => {
 const notifications = listen(config.DATABASE_URL, { outbox: relay.ring, claimed: relay.ring }, { onReconnected: relay.ring });
 const repairs = new Loop('the reconciliation', log, config.RECONCILE_SECONDS * 1_000, () => reconcile(parts));
 const sweeps = new Loop('the sweep', log, 60_000, () => sweepRetention(parts));
+const orphans = new Loop('the sweep of orphans', log, 3_600_000, () => sweepOrphans(parts));
 const health = await startHealthServer({
   host: config.HEALTH_HOST,
   port: config.HEALTH_PORT,
@@ -43,7 +44,7 @@ const health = await startHealthServer({
 log.info({ port: health.port }, 'health port is listening');
 
 onShutdown(log, [
-  { name: 'the loops', run: () => Promise.all([relay.stop(), repairs.stop(), sweeps.stop()]) },
+  { name: 'the loops', run: () => Promise.all([relay.stop(), repairs.stop(), sweeps.stop(), orphans.stop()]) },
   { name: 'the notifications', run: () => notifications.close() },
   { name: 'the webhooks', run: () => app.close() },
   { name: 'the queues', run: () => Promise.all(Object.values(queues).map((queue) => queue.close())) },

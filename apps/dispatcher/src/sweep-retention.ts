@@ -1,4 +1,4 @@
-/** Removes what has served its time. Objects go before the rows that point at them, so that nothing is left without an owner. */
+/** Removes what has served its time, and what nobody ever pointed at. Objects go before the rows that point at them, so that nothing is left without an owner. */
 import { exec, many, sql, tryAdvisoryLock, type Db } from '@likeness/platform/db';
 import type { ObjectStore } from '@likeness/platform/storage';
 import { z } from 'zod';
@@ -62,4 +62,33 @@ async function sweepUploads(db: Db, store: ObjectStore): Promise<number> {
     await exec(db, sql`DELETE FROM upload WHERE id = ${id}`);
   }
   return uploads.length;
+}
+
+const ORPHAN_AGE_MS = 24 * 3_600_000;
+const ORPHAN_BATCH = 500;
+
+/** Objects of attempts that were never completed (a killed worker's, say). A day old, so that none of a stage at work is among them. */
+export async function sweepOrphans({ db, store, log }: Pick<Parts, 'db' | 'store' | 'log'>, now: number = Date.now()): Promise<void> {
+  await tryAdvisoryLock(db, 'likeness.sweep-orphans', async () => {
+    let batch: string[] = [];
+    let removed = 0;
+    const flush = async () => {
+      const orphans = await many(
+        db,
+        z.object({ key: z.string() }),
+        sql`SELECT key FROM unnest(${batch}::text[]) AS listed (key)
+             WHERE NOT EXISTS (SELECT FROM artifact WHERE object_key = key) AND NOT EXISTS (SELECT FROM upload WHERE object_key = key)`,
+      );
+      await store.remove(orphans.map(({ key }) => key));
+      removed += orphans.length;
+      batch = [];
+    };
+    for await (const { key, modifiedAt } of store.list('t/')) {
+      if (now - modifiedAt.getTime() < ORPHAN_AGE_MS) continue;
+      batch.push(key);
+      if (batch.length === ORPHAN_BATCH) await flush();
+    }
+    await flush();
+    if (removed > 0) log.info({ removed }, 'swept objects that nobody points at');
+  });
 }

@@ -17,7 +17,7 @@ export class InferencePool {
       createPipelineHost({
         warm: { pack: config.DEFAULT_PACK, stage },
         packDirs: config.PACKS_DIR === undefined ? undefined : [config.PACKS_DIR],
-        threads: config.INFERENCE_THREADS,
+        threads: config.INFERENCE_THREADS || undefined,
         weightsFolder: config.WEIGHTS_DIR,
         memoryLimitBytes: config.INFERENCE_MEMORY_MIB * 2 ** 20,
         cancelGraceMs: CANCEL_GRACE_MS,

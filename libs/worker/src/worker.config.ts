@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { commonVariables, variable } from '@likeness/platform/config';
 import { z } from 'zod';
 
@@ -10,9 +9,7 @@ export const WorkerConfig = z.object({
   WORKER_SLOTS: variable(whole(1, 16).default(1), {
     description: 'stages at work at once; each has an inference process of its own (one per GPU)',
   }),
-  INFERENCE_THREADS: variable(whole(1, 256).default(availableParallelism()), {
-    description: 'threads of one inference process on the CPU',
-  }),
+  INFERENCE_THREADS: variable(whole(0, 256).default(0), { description: 'threads of one inference process on the CPU; 0 = one per core' }),
   INFERENCE_MEMORY_MIB: variable(whole(256, 1_048_576).default(8192), {
     description: 'an idle inference process that holds more memory than this is replaced',
   }),

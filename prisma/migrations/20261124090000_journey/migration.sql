@@ -123,6 +123,9 @@ CREATE TABLE artifact (
   created_at    timestamptz NOT NULL DEFAULT now(),
   UNIQUE (generation_id, name, index)
 );
+CREATE INDEX artifact_object ON artifact (object_key);
+CREATE INDEX upload_object ON upload (object_key);
+CREATE INDEX generation_expiry ON generation (expires_at) WHERE NOT data_removed;
 
 -- What changed, in order; kept as long as the generation.
 CREATE TABLE event (

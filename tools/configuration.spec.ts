@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest';
+import { describeVariables } from '@likeness/platform/config';
+import { WorkerConfig } from '@likeness/worker';
+import { ApiVariables } from '../apps/api/src/api.config.ts';
+import { DispatcherConfig } from '../apps/dispatcher/src/dispatcher.config.ts';
+
+const apps = { 'apps/api': ApiVariables, 'apps/dispatcher': DispatcherConfig, 'apps/*-worker': WorkerConfig };
+
+/** `npx vitest run --project unit tools/configuration.spec.ts -u` writes it anew. */
+it('docs/configuration.md says what the schemas say', async () => {
+  const tables = Object.entries(apps).map(([app, schema]) => {
+    const rows = describeVariables(schema).map(
+      ({ name, fallback, description, secret }) =>
+        `| \`${name}\` | ${fallback === undefined ? '' : `\`${fallback || '(empty)'}\``} | ${description}${secret ? ' · **secret**' : ''} |`,
+    );
+    return [`## \`${app}\``, '', '| variable | default | meaning |', '|---|---|---|', ...rows, ''].join('\n');
+  });
+  const intro = `# Configuration
+
+Every process reads its environment once, at the start, through one schema; what is missing or wrong is named in one message, and nothing starts. \`npm start\` sets all of this itself.
+This page is written from the schemas.
+`;
+  await expect([intro, ...tables].join('\n')).toMatchFileSnapshot('../docs/configuration.md');
+});
