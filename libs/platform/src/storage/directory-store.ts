@@ -1,8 +1,8 @@
 /** Objects as files of a directory: the store of a single machine. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { checkKey, ObjectMissing, unavailable, type ObjectStore } from './object-store.ts';
+import { checkKey, ObjectMissing, unavailable, type ListedObject, type ObjectStore } from './object-store.ts';
 
 /**
  * An object is one file: its content type as a first line, then its bytes. One file has one rename, so type and bytes cannot
@@ -18,7 +18,7 @@ export function openDirectoryStore(directory: string): ObjectStore {
     const header = headerOf(contentType);
     const temporary = join(fresh, randomUUID());
     try {
-      await mkdir(fresh, { recursive: true });
+      await makeFolder(fresh);
       await writeDurably(temporary, [header, bytes]);
       await moveInto(path, temporary);
       await syncFolder(dirname(path));
@@ -45,7 +45,7 @@ export function openDirectoryStore(directory: string): ObjectStore {
       for (const key of keys) {
         const path = pathOf(key);
         try {
-          await rm(path, { force: true });
+          await rm(path).catch(unlessMissing);
           await removeEmptyFolders(dirname(path), join(root, 'objects'));
         } catch (error) {
           throw unavailable(`remove ${key}`, error);
@@ -55,8 +55,8 @@ export function openDirectoryStore(directory: string): ObjectStore {
     list: (prefix) => listFiles(join(root, 'objects'), '', prefix),
     check: async () => {
       try {
-        await mkdir(join(root, 'objects'), { recursive: true });
-        await mkdir(fresh, { recursive: true });
+        await makeFolder(join(root, 'objects'));
+        await makeFolder(fresh);
         const probe = join(fresh, randomUUID());
         await (await open(probe, 'wx')).close();
         await rm(probe);
@@ -102,7 +102,13 @@ async function whenThere<T>(key: string, read: () => Promise<T>): Promise<T | un
 }
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
-const isMissing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(String(codeOf(error)));
+const isMissing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR', 'EISDIR', 'ERR_FS_EISDIR'].includes(String(codeOf(error)));
+const unlessMissing = (error: unknown): void => {
+  if (!isMissing(error)) throw error;
+};
+
+/** Keys name tenants, so folders are as private as files. */
+const makeFolder = (path: string) => mkdir(path, { recursive: true, mode: 0o700 });
 
 async function writeDurably(path: string, parts: Uint8Array[]): Promise<void> {
   const file = await open(path, 'wx', 0o600);
@@ -114,11 +120,11 @@ async function writeDurably(path: string, parts: Uint8Array[]): Promise<void> {
   }
 }
 
-/** Between the two steps `remove` may find the folder empty and take it away. */
+/** At any moment before the rename, `remove` may find a folder empty and take it away, also while `mkdir` is on its way down. */
 async function moveInto(path: string, temporary: string): Promise<void> {
   for (let tries = 1; ; tries++) {
-    await mkdir(dirname(path), { recursive: true });
     try {
+      await makeFolder(dirname(path));
       return await rename(temporary, path);
     } catch (error) {
       if (codeOf(error) !== 'ENOENT' || tries === 10) throw error;
@@ -141,18 +147,21 @@ async function removeEmptyFolders(folder: string, root: string): Promise<void> {
     try {
       await rmdir(path);
     } catch (error) {
-      if (codeOf(error) === 'ENOTEMPTY' || codeOf(error) === 'EEXIST') return;
+      if (['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(String(codeOf(error)))) return;
       if (codeOf(error) !== 'ENOENT') throw error;
     }
   }
 }
 
 /** Enters only folders that can hold keys with the prefix. */
-async function* listFiles(folder: string, above: string, prefix: string): AsyncGenerator<string> {
+async function* listFiles(folder: string, above: string, prefix: string): AsyncGenerator<ListedObject> {
   const entries = (await whenThere(prefix, () => readdir(folder, { withFileTypes: true }))) ?? [];
   for (const entry of entries) {
     const key = `${above}${entry.name}`;
-    if (entry.isFile() && key.startsWith(prefix)) yield key;
+    if (entry.isFile() && key.startsWith(prefix)) {
+      const found = await whenThere(key, () => stat(join(folder, entry.name)));
+      if (found) yield { key, modifiedAt: found.mtime }; // else it was removed meanwhile
+    }
     if (entry.isDirectory() && (`${key}/`.startsWith(prefix) || prefix.startsWith(`${key}/`))) {
       yield* listFiles(join(folder, entry.name), `${key}/`, prefix);
     }

@@ -1,2 +1,2 @@
 export { openObjectStore } from './open-store.ts';
-export { ObjectMissing, type ObjectStat, type ObjectStore } from './object-store.ts';
+export { ObjectMissing, type ListedObject, type ObjectStat, type ObjectStore } from './object-store.ts';

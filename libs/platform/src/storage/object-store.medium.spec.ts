@@ -1,8 +1,9 @@
 /** One suite for every store: what holds for the directory of a single machine holds for S3. */
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { LikenessError } from '@likeness/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -25,7 +26,7 @@ const s3 = async (): Promise<OpenedStore> => {
 
 const keysOf = async (store: ObjectStore, prefix: string) => {
   const keys: string[] = [];
-  for await (const key of store.list(prefix)) keys.push(key);
+  for await (const { key } of store.list(prefix)) keys.push(key);
   return keys.sort();
 };
 
@@ -92,6 +93,28 @@ describe.each([
     expect(await keysOf(store, `${root}/gone/`)).toEqual([keys[0]]);
     await store.put(`${root}/gone/1/1`, Buffer.from('again'), { contentType: 'text/plain' });
     expect(Buffer.from(await store.get(`${root}/gone/1/1`)).toString()).toBe('again');
+  });
+
+  it.runIf(available)('removes nothing under the name of a folder, or below an object', async () => {
+    await store.put(`${root}/kept/1`, Buffer.from('x'), { contentType: 'text/plain' });
+    await store.remove([`${root}/kept`, `${root}/kept/1/below`, `${root}/kept/1/far/below`]);
+    expect(await keysOf(store, `${root}/kept`)).toEqual([`${root}/kept/1`]);
+  });
+
+  it.runIf(available)('lists when an object was last put', async () => {
+    const listed = async () => {
+      for await (const { modifiedAt } of store.list(`${root}/dated`)) return modifiedAt.getTime();
+      throw new Error('nothing is listed');
+    };
+    const put = () => store.put(`${root}/dated`, Buffer.from('x'), { contentType: 'text/plain' });
+    const before = Date.now();
+    await put();
+    const first = await listed();
+    expect(first).toBeGreaterThanOrEqual(before - 1_000); // some stores keep whole seconds
+    expect(first).toBeLessThanOrEqual(Date.now() + 1_000);
+    await sleep(1_100);
+    await put();
+    expect(await listed()).toBeGreaterThan(first);
   });
 
   it.runIf(available)('keeps what is put while its neighbours are removed', async () => {
@@ -163,6 +186,20 @@ describe('outages', () => {
     expect(await readdir(join(path, '.new'))).toEqual([]);
     await rm(path, { recursive: true });
   });
+});
+
+it('lets nobody but its owner look into a directory', async () => {
+  const path = await mkdtemp(join(tmpdir(), 'likeness-store-'));
+  const store = openObjectStore(pathToFileURL(join(path, 'made')).href);
+  await store.check();
+  await store.put('t/a', Buffer.from('x'), { contentType: 'text/plain' });
+  const modes = await Promise.all(
+    ['made', 'made/.new', 'made/objects', 'made/objects/t', 'made/objects/t/a'].map(
+      async (name) => (await stat(join(path, name))).mode & 0o777,
+    ),
+  );
+  expect(modes).toEqual([0o700, 0o700, 0o700, 0o700, 0o600]);
+  await rm(path, { recursive: true });
 });
 
 it('refuses another kind of URL', () => {

@@ -10,8 +10,8 @@ export interface ObjectStore {
   stat(key: string): Promise<ObjectStat | null>;
   /** What is missing already is removed already. */
   remove(keys: readonly string[]): Promise<void>;
-  /** The keys that begin with a text, in no particular order. */
-  list(prefix: string): AsyncIterable<string>;
+  /** The objects whose keys begin with a text, in no particular order. */
+  list(prefix: string): AsyncIterable<ListedObject>;
   /** Whether objects could be kept now. @throws LikenessError `storage_unavailable` with the reason */
   check(): Promise<void>;
 }
@@ -20,6 +20,12 @@ export interface ObjectStat {
   /** Bytes. */
   readonly size: number;
   readonly contentType: string;
+}
+
+export interface ListedObject {
+  readonly key: string;
+  /** When it was last put, by the store's clock. */
+  readonly modifiedAt: Date;
 }
 
 export class ObjectMissing extends Error {

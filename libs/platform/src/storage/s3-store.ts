@@ -43,8 +43,10 @@ export function openS3Store(url: URL): ObjectStore {
     },
     async *list(prefix) {
       try {
-        const items = client.listObjectsV2(bucket, prefix, true) as AsyncIterable<{ name?: string }>;
-        for await (const { name } of items) if (name !== undefined) yield name;
+        const items = client.listObjectsV2(bucket, prefix, true) as AsyncIterable<{ name?: string; lastModified?: Date }>;
+        for await (const { name, lastModified } of items) {
+          if (name !== undefined && lastModified !== undefined) yield { key: name, modifiedAt: lastModified };
+        }
       } catch (error) {
         throw unavailable(`list ${prefix}`, error);
       }
