@@ -18,7 +18,7 @@ export class Client {
 
   /** Fails when the server does not know the key. */
   async check(): Promise<void> {
-    await this.#call('GET', '/v1/limits');
+    await this.#call('GET', '/v1/generations?limit=1');
   }
 
   async create(body: CreateGeneration): Promise<GenerationObject> {
