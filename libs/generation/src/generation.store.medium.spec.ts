@@ -285,7 +285,7 @@ describe('requeueStage', () => {
         status: 'queued',
         attempt: 1,
         max_attempts: 3,
-        enqueued: 1,
+        enqueued: 2,
         enqueued_at: null,
         worker_id: null,
         lease_until: null,
@@ -300,6 +300,15 @@ describe('requeueStage', () => {
       error: null,
     });
     expect((await journey().claimed(stageId)).attempt).toBe(2);
+  });
+
+  it('never numbers a message like an earlier one, even before the relay has noted that one', async () => {
+    const { stageId, stage } = await start();
+    await requeueStage(journey().db, stage);
+    await requeueStage(journey().db, await journey().claimed(stageId));
+    expect((await journey().messages(stageId)).map(({ n }) => n)).toEqual([1, 2, 3]);
+    expect(await journey().relay()).toContain(`${stageId}-3`);
+    expect(await journey().stage(stageId)).toMatchObject({ enqueued: 3 });
   });
 
   it('gives the try back to a worker that had to stop', async () => {

@@ -125,12 +125,12 @@ export const requeueStage = (
     WITH locked AS (
       SELECT id, priority FROM generation WHERE id = ${fence.generation_id} AND status = 'processing' FOR UPDATE
     ), waiting AS (
-      UPDATE stage s SET status = 'queued', lease_until = NULL, worker_id = NULL, enqueued_at = NULL, error = ${error && json(error)}::jsonb,
+      UPDATE stage s SET status = 'queued', lease_until = NULL, worker_id = NULL, ${numbered}, error = ${error && json(error)}::jsonb,
                          max_attempts = max_attempts + ${keepsTry ? 1 : 0}
         FROM locked WHERE ${holds(fence)} RETURNING s.*, locked.priority
     ), messaged AS (
       INSERT INTO outbox (job, queue, ref_id, n, tenant_id, priority, available_at)
-      SELECT ${jobOf}, queue, id, enqueued + 1, tenant_id, priority, now() + ${delaySeconds}::float8 * interval '1 second' FROM waiting
+      SELECT ${jobOf}, queue, id, enqueued, tenant_id, priority, now() + ${delaySeconds}::float8 * interval '1 second' FROM waiting
     ), moved AS (
       UPDATE generation g SET sequence = sequence + 1, progress = NULL FROM waiting WHERE g.id = waiting.generation_id RETURNING g.*
     ), ${recorded('status')}
@@ -228,12 +228,12 @@ export const requeueUnknown = (db: Db, stageId: StageId): Promise<number> =>
     db,
     sql`
     WITH waiting AS (
-      UPDATE stage s SET enqueued_at = NULL FROM generation g
+      UPDATE stage s SET ${numbered} FROM generation g
        WHERE s.id = ${stageId} AND g.id = s.generation_id AND s.status = 'queued' AND s.enqueued_at IS NOT NULL
       RETURNING s.*, g.priority
     ), messaged AS (
       INSERT INTO outbox (job, queue, ref_id, n, tenant_id, priority)
-      SELECT ${jobOf}, queue, id, enqueued + 1, tenant_id, priority FROM waiting
+      SELECT ${jobOf}, queue, id, enqueued, tenant_id, priority FROM waiting
     )
     SELECT pg_notify('outbox', queue) FROM waiting`,
   );
@@ -310,6 +310,12 @@ function called(event: WebhookEvent, condition: Sql = empty, output: readonly ob
 
 /** Tells those who wait that the generation has changed. For a SELECT from `moved`. */
 const notified: Sql = sql`pg_notify('generation', moved.id)`;
+
+/**
+ * Assignments that number one more message of a stage. The queue drops an id that it has seen, and a worker may be done with the
+ * first message (1) before the relay has noted that it went.
+ */
+const numbered: Sql = sql`enqueued = greatest(enqueued, 1) + 1, enqueued_at = NULL`;
 
 /** The job of a stage row, by its name. */
 const jobOf: Sql = sql`CASE name WHEN 'parse' THEN ${flow.parse.job} WHEN 'embed' THEN ${flow.embed.job} ELSE ${flow.sample.job} END`;

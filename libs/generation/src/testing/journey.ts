@@ -183,19 +183,23 @@ export class Journey {
     };
   }
 
-  /** Sends what waits for a queue of workers, as the dispatcher does. */
-  relay(secondsAgo = 0): Promise<number> {
-    return exec(
+  /** Sends what waits for a queue of workers, as the dispatcher does; returns the ids that the queue gets. */
+  async relay(secondsAgo = 0): Promise<string[]> {
+    const sent = await many(
       this.db,
+      z.object({ job_id: z.string() }),
       sql`
       WITH taken AS (
         SELECT id, ref_id, n FROM outbox WHERE job <> 'deliver-webhook' FOR UPDATE SKIP LOCKED
-      ), sent AS (
-        DELETE FROM outbox USING taken WHERE outbox.id = taken.id
+      ), gone AS (
+        DELETE FROM outbox USING taken WHERE outbox.id = taken.id RETURNING taken.ref_id, taken.n
+      ), noted AS (
+        UPDATE stage SET enqueued = gone.n, enqueued_at = now() - ${secondsAgo}::float8 * interval '1 second'
+          FROM gone WHERE stage.id = gone.ref_id AND stage.status = 'queued' AND stage.enqueued <= gone.n
       )
-      UPDATE stage SET enqueued = taken.n, enqueued_at = now() - ${secondsAgo}::float8 * interval '1 second'
-        FROM taken WHERE stage.id = taken.ref_id`,
+      SELECT ref_id || '-' || n AS job_id FROM gone`,
     );
+    return sent.map(({ job_id }) => job_id);
   }
 
   /** The worker of a stage has been silent for too long. */
