@@ -1,6 +1,6 @@
 /** The API as a shop's code would call it: what the end-to-end tests and the benchmarks share. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isTerminal, type Generation, type GenerationInput, type Problem, type Upload } from '@likeness/contracts';
+import { isTerminal, type Generation, type GenerationInput, type Upload } from '@likeness/contracts';
 
 export interface Answer<T> {
   readonly status: number;
@@ -71,6 +71,6 @@ export class Client {
 }
 
 function expectStatus<T>(answer: Answer<T>, status: number): T {
-  if (answer.status !== status) throw new Error(`expected ${status}, got ${answer.status}: ${JSON.stringify(answer.body as Problem)}`);
+  if (answer.status !== status) throw new Error(`expected ${status}, got ${answer.status}: ${JSON.stringify(answer.body)}`);
   return answer.body;
 }

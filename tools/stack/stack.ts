@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { migrate, openDb, startEmbeddedPostgres } from '@likeness/platform/db';
 import { openDataDirectory, writeAtomically, type DataDirectory } from './data-directory.ts';
 import { seedDefaultTenant } from './seed.ts';
@@ -124,7 +124,7 @@ async function environmentFor(
     ORT_DISABLE_TELEMETRY: '1',
     DATABASE_URL: databaseUrl,
     ...(options.redisUrl === undefined ? {} : { REDIS_URL: options.redisUrl }),
-    OBJECT_STORE_URL: options.s3Url ?? `file://${objects}`,
+    OBJECT_STORE_URL: options.s3Url ?? pathToFileURL(objects).href,
     HOST: '127.0.0.1',
     PORT: String(port),
     PUBLIC_URL: url,

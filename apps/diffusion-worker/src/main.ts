@@ -1,5 +1,4 @@
-import { loadConfig } from '@likeness/platform/config';
-import { startWorker, WorkerConfig } from '@likeness/worker';
+import { readWorkerConfig, startWorker } from '@likeness/worker';
 import { samplePortrait } from './sample-portrait.handler.ts';
 
-await startWorker('sample', { 'sample-portrait': samplePortrait }, loadConfig(WorkerConfig, process.env));
+await startWorker('sample', { 'sample-portrait': samplePortrait }, readWorkerConfig());

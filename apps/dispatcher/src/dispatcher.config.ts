@@ -1,4 +1,4 @@
-import { commonVariables, variable } from '@likeness/platform/config';
+import { commonVariables, loadConfig, variable } from '@likeness/platform/config';
 import { z } from 'zod';
 
 const { DEFAULT_PACK: _pack, PACKS_DIR: _dir, ...common } = commonVariables;
@@ -11,3 +11,7 @@ export const DispatcherConfig = z.object({
   }),
 });
 export type DispatcherConfig = z.infer<typeof DispatcherConfig>;
+
+/** @throws ConfigError naming every variable that is missing or wrong */
+export const readDispatcherConfig = (env: Readonly<Record<string, string | undefined>> = process.env): DispatcherConfig =>
+  loadConfig(DispatcherConfig, env);

@@ -1,2 +1,2 @@
 export { startWorker, type HandlerContext, type StageHandler } from './start-worker.ts';
-export { WorkerConfig } from './worker.config.ts';
+export { readWorkerConfig, WorkerConfig } from './worker.config.ts';

@@ -45,7 +45,7 @@ export async function startWorker(stage: StageName, handlers: Partial<Record<Job
   const log = createLogger(`${queue}-worker`, config.LOG_LEVEL);
   const workerId = newId('worker');
   const db = openDb(config.DATABASE_URL, { max: 2 + 2 * config.WORKER_SLOTS, name: `likeness-${queue}-worker` });
-  const store = await openObjectStore(config.OBJECT_STORE_URL);
+  const store = openObjectStore(config.OBJECT_STORE_URL);
   const signals = openSignals(config, { onError: (error) => log.debug({ err: error }, 'signals are away') });
   const egress = createEgress(config);
   const pool = new InferencePool(config, stage, queue, log);

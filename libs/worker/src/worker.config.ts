@@ -1,4 +1,4 @@
-import { commonVariables, variable } from '@likeness/platform/config';
+import { commonVariables, loadConfig, variable } from '@likeness/platform/config';
 import { z } from 'zod';
 
 const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
@@ -19,3 +19,7 @@ export const WorkerConfig = z.object({
   }),
 });
 export type WorkerConfig = z.infer<typeof WorkerConfig>;
+
+/** @throws ConfigError naming every variable that is missing or wrong */
+export const readWorkerConfig = (env: Readonly<Record<string, string | undefined>> = process.env): WorkerConfig =>
+  loadConfig(WorkerConfig, env);

@@ -22,7 +22,7 @@ export class WorkerModule {
       process(job: Job): Promise<unknown> {
         const contract = jobs[job.name as JobName] as (typeof jobs)[JobName] | undefined;
         if (contract?.queue !== queue) throw new Error(`the queue ${queue} has no job ${job.name}`);
-        return handle(job.name as JobName, contract.payload.parse(job.data) as { stageId: string });
+        return handle(job.name as JobName, contract.payload.parse(job.data));
       }
     }
     return {

@@ -44,7 +44,7 @@ export interface CallOptions {
   /** The default tenant's unless given; null for none. */
   readonly key?: string | null;
   readonly json?: unknown;
-  readonly body?: BodyInit;
+  readonly body?: NonNullable<Parameters<typeof fetch>[1]>['body'];
   readonly headers?: Readonly<Record<string, string>>;
 }
 
