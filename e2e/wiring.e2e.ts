@@ -45,6 +45,21 @@ describe('the processes', () => {
     expect(existsSync(join(home, '.cache', 'Microsoft'))).toBe(false);
   });
 
+  it("a parent's event loop stays free while its child denoises", async () => {
+    const { client, photo, stack } = fixture();
+    const log = readFileSync(join(stack.directory.path, 'logs', 'diffusion-worker.log'), 'utf8');
+    const port = Number(/"port":(\d+)/.exec(log)?.[1]);
+    const delay = async () => {
+      const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      return Number(/^event_loop_delay_p99_ms\S* (\S+)$/m.exec(text)?.[1]);
+    };
+    await delay(); // a reading begins the next span
+    const job = await client.create({ reference_images: [(await client.upload(photo)).id], prompt: 'a person', steps: 60, num_images: 2 });
+    await client.until(job.id, (g) => g.stage === 'sample' && (g.progress?.step ?? 0) > 100);
+    expect(await delay()).toBeLessThan(50);
+    expect((await client.untilTerminal(job.id)).status).toBe('succeeded');
+  });
+
   it('connection.json names every process', () => {
     const { stack } = fixture();
     const connection = JSON.parse(readFileSync(join(stack.directory.path, 'connection.json'), 'utf8')) as Record<string, unknown>;

@@ -14,12 +14,22 @@ export function openS3Store(url: URL): ObjectStore {
   const bucket = decodeURIComponent(url.pathname.slice(1));
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket)) throw new RangeError(`${JSON.stringify(bucket)} is no bucket name`);
   const client = connect(url);
+  const makeBucket = async () => {
+    if (!(await client.bucketExists(bucket))) await client.makeBucket(bucket);
+  };
 
   return {
     put: async (key, bytes, { contentType }) => {
       checkKey(key);
       const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      await attempt(`keep ${key}`, () => client.putObject(bucket, key, body, body.length, { 'Content-Type': contentType }));
+      const put = () => client.putObject(bucket, key, body, body.length, { 'Content-Type': contentType });
+      await attempt(`keep ${key}`, () =>
+        put().catch(async (error: unknown) => {
+          if ((error as { code?: unknown }).code !== 'NoSuchBucket') throw error;
+          await makeBucket(); // a fresh server: nobody has asked for its health yet
+          return put();
+        }),
+      );
     },
     get: async (key) => {
       checkKey(key);
@@ -51,10 +61,7 @@ export function openS3Store(url: URL): ObjectStore {
         throw unavailable(`list ${prefix}`, error);
       }
     },
-    check: () =>
-      attempt(`find the bucket ${bucket}`, async () => {
-        if (!(await client.bucketExists(bucket))) await client.makeBucket(bucket);
-      }),
+    check: () => attempt(`find the bucket ${bucket}`, makeBucket),
   };
 }
 
