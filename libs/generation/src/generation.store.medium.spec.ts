@@ -452,11 +452,15 @@ describe('notifications', () => {
     const hear = (channel: string) => (payload: string) => void heard.push(`${channel} ${payload}`);
     const listener = listen(journey().url, { generation: hear('generation'), outbox: hear('outbox') });
     await listener.ready;
+    const mark = async (name: string) => {
+      await exec(journey().db, sql`SELECT pg_notify('outbox', ${name})`);
+      await expect.poll(() => heard).toContain(`outbox ${name}`);
+    };
     const told = async (change: () => Promise<unknown>) => {
+      await mark('from here');
       heard.length = 0;
       await change();
-      await exec(journey().db, sql`SELECT pg_notify('outbox', 'all told')`);
-      await expect.poll(() => heard).toContain('outbox all told');
+      await mark('to here');
       return heard.slice(0, -1).sort();
     };
     const created = await journey().create({ events: ['started', 'progress', 'completed'] });

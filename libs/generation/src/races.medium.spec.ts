@@ -70,8 +70,8 @@ describe('at the same moment', () => {
           const complete = async () => (await journey().complete(stage)) || settleCancel(journey().db, stage.generation_id, stage);
           const cancel = () => requestCancel(journey().db, journey().tenantId, stage.generation_id);
           await Promise.all(i % 2 === 0 ? [complete(), cancel()] : [cancel(), complete()]);
-          const { status, images } = await expectConsistent(stage.generation_id);
-          expect([status, images]).toEqual(status === 'succeeded' ? ['succeeded', 2] : ['canceled', 0]);
+          const { status, images, cancel_requested_at: asked } = await expectConsistent(stage.generation_id);
+          expect([status, images, asked]).toEqual(status === 'succeeded' ? ['succeeded', 2, null] : ['canceled', 0, expect.any(Date)]);
           ends.push(status);
         }),
       );
