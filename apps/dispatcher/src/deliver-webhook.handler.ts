@@ -1,10 +1,9 @@
-import { Processor, WorkerHost } from '@nestjs/bullmq';
+import { OnWorkerEvent, Processor, WorkerHost } from '@nestjs/bullmq';
 import { Inject, type Type } from '@nestjs/common';
-import { jobs } from '@likeness/contracts';
 import { WORKER_OPTIONS } from '@likeness/platform/queue';
 import type { Job } from 'bullmq';
-import { deliverWebhook } from './deliver-webhook.ts';
 import type { Parts } from './parts.ts';
+import { isWebhookJob, webhookJobs } from './webhook-jobs.ts';
 
 export const PARTS = Symbol('the parts of the dispatcher');
 
@@ -16,9 +15,20 @@ export const deliverWebhookHandler = (concurrency: number): Type<WorkerHost> => 
       super();
     }
 
-    process(job: Job): Promise<string> {
-      if (job.name !== 'deliver-webhook') throw new Error(`the queue webhooks has no job ${job.name}`);
-      return deliverWebhook(this.parts, jobs['deliver-webhook'].payload.parse(job.data).deliveryId);
+    process({ name, data }: Job): Promise<string> {
+      if (!isWebhookJob(name)) throw new Error(`the queue webhooks has no job ${name}`);
+      return webhookJobs[name](this.parts, data);
+    }
+
+    /** Only an outage gets here; the delivery's lease runs out and it is sent again. */
+    @OnWorkerEvent('failed')
+    failed(job: Job | undefined, error: Error): void {
+      this.parts.log.warn({ err: error, job: job?.id }, 'a job of the queue webhooks failed');
+    }
+
+    @OnWorkerEvent('error')
+    error(error: Error): void {
+      this.parts.log.warn({ err: error }, 'the queue is away');
     }
   }
   return DeliverWebhookHandler;

@@ -38,6 +38,10 @@ export async function deliverWebhook({ db, egress, log }: Pick<Parts, 'db' | 'eg
   return status;
 }
 
+/**
+ * `next_attempt_at` is set while an attempt waits, in the outbox or in the queue; a lease then is the relay's. While an attempt is
+ * under way it is null, and nobody else may claim before the lease is over.
+ */
 const claimDelivery = (db: Db, id: DeliveryId): Promise<Delivery | null> =>
   one(
     db,
@@ -45,7 +49,8 @@ const claimDelivery = (db: Db, id: DeliveryId): Promise<Delivery | null> =>
     sql`
     UPDATE webhook_delivery d SET attempt = attempt + 1, lease_until = now() + ${LEASE_SECONDS}::int * interval '1 second', next_attempt_at = NULL
       FROM tenant t
-     WHERE d.id = ${id} AND d.status = 'pending' AND (d.lease_until IS NULL OR d.lease_until < now()) AND t.id = d.tenant_id
+     WHERE d.id = ${id} AND d.status = 'pending' AND t.id = d.tenant_id
+       AND (d.next_attempt_at <= now() OR (d.next_attempt_at IS NULL AND (d.lease_until IS NULL OR d.lease_until < now())))
     RETURNING d.id, d.url, d.body, d.attempt, t.webhook_secret AS secret`,
   );
 
@@ -77,7 +82,7 @@ async function send(egress: Parts['egress'], { id, url, body: content, secret }:
       outcome: good ? 'succeeded' : answer.status === 410 ? 'failed' : 'retry',
       statusCode: answer.status,
       error: good ? null : `the receiver answered ${answer.status}`,
-      excerpt: redact(Buffer.from(answer.body).toString('utf8').replaceAll('\0', '')),
+      excerpt: redact(Buffer.from(answer.body).toString('utf8').replaceAll('\0', '')).slice(0, EXCERPT_BYTES),
       retryAfterMs: parseRetryAfter(answer.headers['retry-after']),
     };
   } catch (error) {
@@ -118,24 +123,4 @@ async function settle(db: Db, { id, attempt }: Delivery, s: Settlement): Promise
     }
     SELECT id FROM settled`,
   );
-}
-
-/** Deliveries whose dispatcher was lost in the middle of an attempt. Returns how many are sent again. */
-export async function reconcileDeliveries(db: Db): Promise<number> {
-  const row = await one(
-    db,
-    z.object({ again: z.number() }),
-    sql`
-    WITH lost AS (
-      UPDATE webhook_delivery SET lease_until = NULL, next_attempt_at = now()
-       WHERE id IN (SELECT id FROM webhook_delivery WHERE status = 'pending' AND lease_until < now() ORDER BY lease_until LIMIT 200 FOR UPDATE SKIP LOCKED)
-      RETURNING id, tenant_id, attempt
-    ), logged AS (
-      INSERT INTO webhook_attempt (delivery_id, attempt, duration_ms, error) SELECT id, attempt, 0, ${'the dispatcher was lost during the attempt'} FROM lost
-    ), again AS (
-      INSERT INTO outbox (job, queue, ref_id, n, tenant_id) SELECT 'deliver-webhook', 'webhooks', id, attempt + 1, tenant_id FROM lost
-    )
-    SELECT count(*)::int AS again FROM lost`,
-  );
-  return row?.again ?? 0;
 }

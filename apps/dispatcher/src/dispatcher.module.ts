@@ -3,10 +3,12 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { queueOptions } from '@likeness/platform/queue';
 import { deliverWebhookHandler, PARTS } from './deliver-webhook.handler.ts';
 import type { Parts } from './parts.ts';
+import { checkWebhookJobs } from './webhook-jobs.ts';
 
 @Module({})
 export class DispatcherModule {
   static with(parts: Parts): DynamicModule {
+    checkWebhookJobs();
     return {
       module: DispatcherModule,
       imports: [BullModule.forRoot(queueOptions(parts.config)), BullModule.registerQueue({ name: 'webhooks' })],

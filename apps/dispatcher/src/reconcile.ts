@@ -2,22 +2,31 @@
 import type { QueueName } from '@likeness/contracts';
 import { reconcileCancels, reconcileDeadlines, reconcileLeases, reconcileUnknown } from '@likeness/generation';
 import { tryAdvisoryLock } from '@likeness/platform/db';
-import { reconcileDeliveries } from './deliver-webhook.ts';
+import { reconcileLostAttempts, reconcileUnknownDeliveries } from './reconcile-deliveries.ts';
 import type { Parts } from './parts.ts';
 
 /** States of a queue's job in which a consumer will still get it. */
 const LIVE = new Set(['waiting', 'prioritized', 'delayed', 'active', 'paused', 'waiting-children']);
 
-export async function reconcile({ db, queues, log }: Parts): Promise<void> {
-  const knows = async (queue: string, jobId: string) => LIVE.has(String(await queues[queue as QueueName].getJobState(jobId)));
+/** @throws when the database or the queue is away; what can be put right without the queue was put right before. */
+export async function reconcile({ db, queues, log }: Pick<Parts, 'db' | 'queues' | 'log'>): Promise<void> {
+  const knows = async (queue: QueueName, jobId: string) => LIVE.has(String(await queues[queue].getJobState(jobId)));
+  const report = (repaired: Record<string, number>) => {
+    if (Object.values(repaired).some((count) => count > 0)) log.info(repaired, 'reconciled');
+  };
   await tryAdvisoryLock(db, 'likeness.reconcile', async () => {
-    const repaired = {
+    report({
       leases: await reconcileLeases(db),
       deadlines: await reconcileDeadlines(db),
       cancels: await reconcileCancels(db),
-      deliveries: await reconcileDeliveries(db),
-      unknown: await reconcileUnknown(db, knows),
-    };
-    if (Object.values(repaired).some((count) => count > 0)) log.info(repaired, 'reconciled');
+      attempts: await reconcileLostAttempts(db),
+    });
+    report({
+      stages_unknown: await reconcileUnknown(db, (queue, jobId) => knows(queue as QueueName, jobId)),
+      deliveries_unknown: await reconcileUnknownDeliveries(db, {
+        knows: (jobId) => knows('webhooks', jobId),
+        forget: (jobId) => queues.webhooks.remove(jobId),
+      }),
+    });
   });
 }

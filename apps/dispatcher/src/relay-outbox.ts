@@ -6,7 +6,8 @@
  * a head start in time, so that nothing starves.
  */
 import { QUEUES, type JobName, type QueueName } from '@likeness/contracts';
-import type { Db } from '@likeness/platform/db';
+import { one, sql, type Db } from '@likeness/platform/db';
+import { z } from 'zod';
 import type { Parts } from './parts.ts';
 
 const BATCH = 200;
@@ -14,23 +15,43 @@ const BATCH = 200;
 const PER_SLOT = 2;
 const AT_LEAST = 8;
 
-/** What may be relayed now, a fair share for everybody; `held` counts what has to wait for room. */
+/**
+ * What may be relayed now, in the order of its places in each queue. A tenant's turn counts what it has in the queue or at work
+ * already, so that turns are fair when places become free one by one, too.
+ */
 const NEXT = `
   WITH room AS (
     SELECT q.queue, CASE WHEN q.queue = 'webhooks' THEN ${BATCH} ELSE greatest(${AT_LEAST}, ${PER_SLOT} * coalesce(w.slots, 0)) - coalesce(s.waiting, 0) END AS free
       FROM unnest($1::text[]) AS q (queue)
       LEFT JOIN (SELECT class, sum(slots) AS slots FROM worker WHERE state IN ('idle', 'busy') AND seen_at > now() - interval '15 seconds' GROUP BY class) w ON w.class = q.queue
       LEFT JOIN (SELECT queue, count(*) AS waiting FROM stage WHERE status = 'queued' AND enqueued_at IS NOT NULL GROUP BY queue) s ON s.queue = q.queue
-  ), turns AS (
-    SELECT id, queue, row_number() OVER (
-             PARTITION BY queue, tenant_id
-             ORDER BY available_at + CASE priority WHEN 'high' THEN interval '-60 seconds' WHEN 'low' THEN interval '60 seconds' ELSE interval '0' END, id) AS turn
+  ), holding AS (
+    SELECT queue, tenant_id, count(*) AS stages FROM stage
+     WHERE status = 'processing' OR (status = 'queued' AND enqueued_at IS NOT NULL) GROUP BY queue, tenant_id
+  ), due AS (
+    SELECT id, queue, tenant_id, available_at + CASE priority WHEN 'high' THEN interval '-60 seconds' WHEN 'low' THEN interval '60 seconds' ELSE interval '0' END AS since
       FROM outbox WHERE available_at <= now()
+  ), turns AS (
+    SELECT id, queue, since, coalesce(stages, 0) + row_number() OVER (PARTITION BY queue, tenant_id ORDER BY since, id) AS turn
+      FROM due LEFT JOIN holding USING (queue, tenant_id)
   ), places AS (
-    SELECT turns.id, row_number() OVER (PARTITION BY turns.queue ORDER BY turn, turns.id) <= room.free AS fits FROM turns JOIN room USING (queue)
+    SELECT id, queue, row_number() OVER (PARTITION BY queue ORDER BY turn, since, id) AS place FROM turns
   )
-  SELECT o.id, o.job, o.queue, o.ref_id, o.n FROM outbox o WHERE o.id IN (SELECT id FROM places WHERE fits)
-   ORDER BY o.id LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`;
+  SELECT o.id, o.job, o.queue, o.ref_id, o.n FROM outbox o JOIN places USING (id) JOIN room ON room.queue = o.queue
+   WHERE place <= free ORDER BY place, o.id LIMIT ${BATCH} FOR UPDATE OF o SKIP LOCKED`;
+
+/**
+ * Takes the messages out of the outbox and writes down what waits in the queue now: a stage until it is claimed, a delivery with a
+ * lease, after which the reconciliation asks the queue for it. A claim may have come before; then there is nothing to write.
+ */
+const RELAYED = `
+  WITH gone AS (
+    DELETE FROM outbox WHERE id = ANY ($1::bigint[]) RETURNING ref_id, n
+  ), delivery AS (
+    UPDATE webhook_delivery d SET lease_until = now() + interval '30 seconds', next_attempt_at = now()
+      FROM gone WHERE d.id = gone.ref_id AND d.status = 'pending' AND d.attempt = gone.n - 1 AND d.lease_until IS NULL
+  )
+  UPDATE stage SET enqueued = gone.n, enqueued_at = now() FROM gone WHERE stage.id = gone.ref_id AND stage.status = 'queued' AND stage.enqueued <= gone.n`;
 
 interface Message {
   readonly id: string;
@@ -49,13 +70,20 @@ export async function relayOutbox({ db, queues }: Pick<Parts, 'db' | 'queues'>):
       const mine = messages.filter((message) => message.queue === queue);
       if (mine.length > 0) await queues[queue].addBulk(mine.map(toJob));
     }
-    await query(
-      `WITH gone AS (DELETE FROM outbox WHERE id = ANY ($1::bigint[]) RETURNING ref_id, n)
-       UPDATE stage SET enqueued = gone.n, enqueued_at = now() FROM gone WHERE stage.id = gone.ref_id AND stage.status = 'queued'`,
-      [messages.map(({ id }) => id)],
-    );
+    await query(RELAYED, [messages.map(({ id }) => id)]);
     return messages.length;
   });
+}
+
+/** How long the relay may sleep: until the next message is due, a second at most. */
+export async function millisecondsToNext(db: Db): Promise<number> {
+  const next = await one(
+    db,
+    z.object({ ms: z.number() }),
+    sql`SELECT least(1000, 1 + 1000 * extract(epoch FROM min(available_at) - now()))::float8 AS ms FROM outbox
+         WHERE queue = ANY (${[...QUEUES]}::text[]) AND available_at > now() AND available_at < now() + interval '1 second'`,
+  );
+  return next?.ms ?? 1_000;
 }
 
 /** The queue drops a second job of the same id while it knows the first. */
@@ -67,15 +95,19 @@ const toJob = ({ job, ref_id, n }: Message) => ({
 
 async function inTransaction<T>(db: Db, work: (query: (text: string, values: unknown[]) => Promise<unknown[]>) => Promise<T>): Promise<T> {
   const client = await db.pool.connect();
+  let broken = false;
+  const onError = () => void (broken = true); // while the queue is waited for nobody else hears of it, and it would end the process
+  client.on('error', onError);
   try {
     await client.query('BEGIN');
     const result = await work(async (text, values) => (await client.query(text, values)).rows as unknown[]);
     await client.query('COMMIT');
-    client.release();
     return result;
   } catch (error) {
-    await client.query('ROLLBACK').catch(() => undefined);
-    client.release(true);
+    broken = true; // closing the connection is the rollback
     throw error;
+  } finally {
+    client.off('error', onError);
+    client.release(broken);
   }
 }
