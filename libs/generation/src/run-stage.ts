@@ -56,6 +56,15 @@ class Stop extends Error {
   }
 }
 
+/** What the work has left so far. */
+interface Left {
+  readonly artifacts: KeptArtifact[];
+  /** The keys of the objects that this attempt has written. */
+  readonly written: string[];
+  readonly warnings: string[];
+  gpuSeconds: number;
+}
+
 /** Never throws for what a job can do; only an outage of the database reaches the caller, and then the lease runs out. */
 export async function runStage(parts: StageParts, stageId: StageId, work: StageWork, shutdown: AbortSignal): Promise<StageOutcome> {
   const stage = await claimStage(parts.db, stageId, parts.workerId);
@@ -67,56 +76,69 @@ export async function runStage(parts: StageParts, stageId: StageId, work: StageW
   const unsubscribe = parts.signals.subscribe('cancel', (id) => id === stage.generation_id && stop('canceled'));
   const handBack = () => stop('handed_back');
   shutdown.addEventListener('abort', handBack, { once: true });
-  const kept: KeptArtifact[] = [];
-  const warnings: string[] = [];
-  let gpuSeconds = 0;
+  if (shutdown.aborted) handBack();
+
+  const left: Left = { artifacts: [], written: [], warnings: [], gpuSeconds: 0 };
+  let early: { readonly reason: unknown } | undefined;
   try {
-    await work({
-      stage,
-      load: async (name) => {
-        const [only] = await loadArtifacts(parts.db, parts.store, stage, name);
-        if (!only) throw new LikenessError('internal', `The stage ${stage.name} needs ${name}, which no stage has left.`);
-        return only;
-      },
-      loadAll: (name) => loadArtifacts(parts.db, parts.store, stage, name),
-      keep: async (name, artifact) => {
-        control.signal.throwIfAborted();
-        const index = kept.filter((other) => other.name === name).length;
-        kept.push(await writeArtifact(parts.store, stage, name, index, artifact));
-      },
-      point: (artifact) => void kept.push(artifact),
-      progress: (progress) => heart.show(progress),
-      warn: (...more) => void warnings.push(...more),
-      signal: control.signal,
-      measured: async (run) => {
-        const start = performance.now();
-        try {
-          return await run();
-        } finally {
-          gpuSeconds += (performance.now() - start) / 1000;
-        }
-      },
-    });
-    await heart.stop();
-    if (await completeStage(parts.db, stage, stage.name, { artifacts: kept, warnings, gpuSeconds })) return 'completed';
-    // Not completed: a cancel was asked for in the last moment, or the lease was lost.
-    return (await settleCancel(parts.db, stage.generation_id, stage)) ? 'canceled' : 'lost';
+    await work(contextOf(parts, stage, heart, control.signal, left));
   } catch (error) {
-    await heart.stop();
-    const reason: unknown = control.signal.aborted ? control.signal.reason : error;
-    const outcome = reason instanceof Stop ? await stopped(parts, stage, reason.why) : await failed(parts, stage, reason, log);
-    await removeKept(parts, kept, log);
-    return outcome;
+    early = { reason: control.signal.aborted ? control.signal.reason : error };
   } finally {
+    await heart.stop();
     unsubscribe();
     shutdown.removeEventListener('abort', handBack);
   }
+  // A completion whose answer is lost throws past the removal: rows may point at the objects by then.
+  const outcome = early ? await ended(parts, stage, early.reason, log) : await completed(parts, stage, left);
+  if (outcome !== 'completed') await removeWritten(parts, left, log);
+  return outcome;
 }
 
-async function stopped({ db }: StageParts, stage: ClaimedStage, why: Stop['why']): Promise<StageOutcome> {
-  if (why === 'canceled') return (await settleCancel(db, stage.generation_id, stage)) ? 'canceled' : 'lost';
-  if (why === 'handed_back') return (await requeueStage(db, stage, { keepsTry: true })) ? 'handed_back' : 'lost';
-  return 'lost';
+function contextOf({ db, store }: StageParts, stage: ClaimedStage, heart: Heart, signal: AbortSignal, left: Left): StageContext {
+  const loadAll = (name: string) => loadArtifacts(db, store, stage, name);
+  return {
+    stage,
+    loadAll,
+    load: async (name) => {
+      const [only] = await loadAll(name);
+      if (!only) throw new LikenessError('internal', `The stage ${stage.name} needs ${name}, which no stage has left.`);
+      return only;
+    },
+    keep: async (name, artifact) => {
+      signal.throwIfAborted();
+      const index = left.artifacts.filter((other) => other.name === name).length;
+      const kept = await writeArtifact(store, stage, name, index, artifact);
+      left.artifacts.push(kept);
+      left.written.push(kept.object_key);
+    },
+    point: (artifact) => void left.artifacts.push(artifact),
+    progress: (progress) => heart.show(progress),
+    warn: (...warnings) => void left.warnings.push(...warnings),
+    signal,
+    measured: async (run) => {
+      const start = performance.now();
+      try {
+        return await run();
+      } finally {
+        left.gpuSeconds += (performance.now() - start) / 1000;
+      }
+    },
+  };
+}
+
+async function completed({ db }: StageParts, stage: ClaimedStage, left: Left): Promise<StageOutcome> {
+  if (await completeStage(db, stage, stage.name, left)) return 'completed';
+  // A cancel was asked for in the last moment, or the lease was lost.
+  return (await settleCancel(db, stage.generation_id, stage)) ? 'canceled' : 'lost';
+}
+
+async function ended(parts: StageParts, stage: ClaimedStage, reason: unknown, log: Logger): Promise<StageOutcome> {
+  if (!(reason instanceof Stop)) return failed(parts, stage, reason, log);
+  if (reason.why === 'lost') return 'lost';
+  // Handing back what was canceled meanwhile would only make somebody else end it.
+  if (await settleCancel(parts.db, stage.generation_id, stage)) return 'canceled';
+  return reason.why === 'handed_back' && (await requeueStage(parts.db, stage, { keepsTry: true })) ? 'handed_back' : 'lost';
 }
 
 async function failed({ db }: StageParts, stage: ClaimedStage, cause: unknown, log: Logger): Promise<StageOutcome> {
@@ -139,9 +161,8 @@ function stageError(cause: unknown): LikenessError {
 }
 
 /** What was written will never be pointed at. */
-async function removeKept({ store }: StageParts, kept: readonly KeptArtifact[], log: Logger): Promise<void> {
-  const keys = kept.map((artifact) => artifact.object_key).filter((key) => !key.includes('/uploads/'));
-  await store.remove(keys).catch((error: unknown) => log.warn({ err: error }, 'objects of an unfinished stage are left to the sweeper'));
+async function removeWritten({ store }: StageParts, { written }: Left, log: Logger): Promise<void> {
+  await store.remove(written).catch((error: unknown) => log.warn({ err: error }, 'objects of an unfinished stage are left to the sweeper'));
 }
 
 /** Renews the lease, shows progress, and hears of a cancel that the signal did not bring. */

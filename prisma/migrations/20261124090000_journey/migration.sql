@@ -152,6 +152,7 @@ CREATE TABLE outbox (
   created_at   timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX outbox_ready ON outbox (queue, available_at, id);
+CREATE INDEX outbox_ref ON outbox (ref_id);
 
 CREATE TABLE idempotency_key (
   tenant_id     text NOT NULL REFERENCES tenant (id) ON DELETE CASCADE,
