@@ -9,7 +9,9 @@ export interface SourceFile {
 }
 
 /** Files over the line budget, each with the reason why it is one file. */
-const longFiles: Record<string, string> = {};
+const longFiles: Record<string, string> = {
+  'libs/generation/src/generation.store.medium.spec.ts': 'a block for every change of state, in the order of the store',
+};
 
 const handlerBudget = 40;
 const fileBudget = 400;
