@@ -13,13 +13,13 @@ import { readDispatcherConfig } from './dispatcher.config.ts';
 import { DispatcherModule } from './dispatcher.module.ts';
 import { Loop } from './loop.ts';
 import { reconcile } from './reconcile.ts';
-import { relayOutbox } from './relay-outbox.ts';
+import { BATCH, millisecondsToNext, relayOutbox } from './relay-outbox.ts';
 import { sweepOrphans, sweepRetention } from './sweep-retention.ts';
 import type { Parts } from './parts.ts';
 
 const config = readDispatcherConfig();
 const log = createLogger('dispatcher', config.LOG_LEVEL);
-const db = openDb(config.DATABASE_URL, { max: 6 + config.WEBHOOK_CONCURRENCY / 4, name: 'likeness-dispatcher' });
+const db = openDb(config.DATABASE_URL, { max: 8 + Math.ceil(config.WEBHOOK_CONCURRENCY / 4), name: 'likeness-dispatcher' });
 const store = openObjectStore(config.OBJECT_STORE_URL);
 const egress = createEgress(config);
 const onError = (error: Error) => log.debug({ err: error }, 'the queue is away');
@@ -27,9 +27,7 @@ const queues = Object.fromEntries(QUEUES.map((name) => [name, openQueue(name, co
 const parts: Parts = { config, log, db, store, egress, queues };
 
 const app = await NestFactory.createApplicationContext(DispatcherModule.with(parts), { logger: false, abortOnError: false });
-const relay = new Loop('the relay', log, 1_000, async () => {
-  while ((await relayOutbox(parts)) > 0);
-});
+const relay = new Loop('the relay', log, 1_000, async () => ((await relayOutbox(parts)) === BATCH ? 0 : millisecondsToNext(db)));
 const notifications = listen(config.DATABASE_URL, { outbox: relay.ring, claimed: relay.ring }, { onReconnected: relay.ring });
 const repairs = new Loop('the reconciliation', log, config.RECONCILE_SECONDS * 1_000, () => reconcile(parts));
 const sweeps = new Loop('the sweep', log, 60_000, () => sweepRetention(parts));
@@ -42,12 +40,12 @@ const health = await startHealthServer({
 });
 log.info({ port: health.port }, 'health port is listening');
 
+// At most 10 s. Webhooks that are still under way then end with the process: their leases run out, and they are sent again.
 onShutdown(log, [
-  { name: 'the loops', run: () => Promise.all([relay.stop(), repairs.stop(), sweeps.stop(), orphans.stop()]) },
-  { name: 'the notifications', run: () => notifications.close() },
-  { name: 'the webhooks', run: () => app.close() },
-  { name: 'the queues', run: () => Promise.all(Object.values(queues).map((queue) => queue.close())) },
-  { name: 'the ways out', run: () => egress.close() },
-  { name: 'the health port', run: () => health.close() },
-  { name: 'the database', run: () => db.close() },
+  { name: 'the loops', run: () => Promise.all([relay.stop(), repairs.stop(), sweeps.stop(), orphans.stop()]), limitMs: 2_000 },
+  { name: 'the notifications', run: () => notifications.close(), limitMs: 500 },
+  { name: 'the webhooks', run: () => app.close(), limitMs: 4_500 },
+  { name: 'the queues', run: () => Promise.all(Object.values(queues).map((queue) => queue.close())), limitMs: 1_500 },
+  { name: 'the health port', run: () => health.close(), limitMs: 500 },
+  { name: 'the database', run: () => db.close(), limitMs: 1_000 },
 ]);

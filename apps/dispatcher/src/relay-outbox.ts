@@ -10,7 +10,8 @@ import { one, sql, type Db } from '@likeness/platform/db';
 import { z } from 'zod';
 import type { Parts } from './parts.ts';
 
-const BATCH = 200;
+/** A round that moves this many may have left some. */
+export const BATCH = 200;
 /** Stages that wait in the queue of a class: two per slot, and some for workers that are not known yet. */
 const PER_SLOT = 2;
 const AT_LEAST = 8;

@@ -5,18 +5,30 @@ import { z } from 'zod';
 import type { Parts } from './parts.ts';
 
 const BATCH = 100;
+const KEY_BATCH = 1_000;
+const PAUSE_MS = 60_000;
 
-export async function sweepRetention({ db, store, log }: Pick<Parts, 'db' | 'store' | 'log'>): Promise<void> {
-  await tryAdvisoryLock(db, 'likeness.sweep', async () => {
+/** Sweeps one batch of each kind. Returns after how many milliseconds there may be more to sweep. */
+export async function sweepRetention({ db, store, log }: Pick<Parts, 'db' | 'store' | 'log'>): Promise<number> {
+  const more = await tryAdvisoryLock(db, 'likeness.sweep', async () => {
     const swept = {
       generations: await sweepGenerations(db, store),
       uploads: await sweepUploads(db, store),
-      idempotency_keys: await exec(db, sql`DELETE FROM idempotency_key WHERE created_at < now() - interval '24 hours'`),
+      idempotency_keys: await sweepKeys(db),
       workers: await exec(db, sql`DELETE FROM worker WHERE seen_at < now() - interval '1 hour'`),
     };
     if (Object.values(swept).some((count) => count > 0)) log.info(swept, 'swept');
+    return swept.generations === BATCH || swept.uploads === BATCH || swept.idempotency_keys === KEY_BATCH;
   });
+  return more === true ? 0 : PAUSE_MS;
 }
+
+const sweepKeys = (db: Db): Promise<number> =>
+  exec(
+    db,
+    sql`DELETE FROM idempotency_key WHERE (tenant_id, key) IN (
+          SELECT tenant_id, key FROM idempotency_key WHERE created_at < now() - interval '24 hours' ORDER BY created_at LIMIT ${KEY_BATCH})`,
+  );
 
 const Expired = z.object({ id: z.string(), tenant_id: z.string() });
 
@@ -28,7 +40,9 @@ async function sweepGenerations(db: Db, store: ObjectStore): Promise<number> {
     sql`SELECT id, tenant_id FROM generation WHERE expires_at <= now() AND NOT data_removed ORDER BY expires_at LIMIT ${BATCH}`,
   );
   for (const { id, tenant_id } of expired) {
-    for await (const { key } of store.list(`t/${tenant_id}/${id}/`)) await store.remove([key]);
+    const keys: string[] = [];
+    for await (const { key } of store.list(`t/${tenant_id}/${id}/`)) keys.push(key);
+    await store.remove(keys);
     await exec(
       db,
       sql`
@@ -45,14 +59,17 @@ async function sweepGenerations(db: Db, store: ObjectStore): Promise<number> {
 
 const Upload = z.object({ id: z.string(), object_key: z.string() });
 
-/** Uploads past their time that no generation needs any more: neither one under way, nor an artifact that points at the object. */
+/**
+ * Uploads past their time that no generation needs any more: neither one under way, nor an artifact that points at the object.
+ * A minute later, so that a generation that was just being created with it is seen.
+ */
 async function sweepUploads(db: Db, store: ObjectStore): Promise<number> {
   const uploads = await many(
     db,
     Upload,
     sql`
     SELECT u.id, u.object_key FROM upload u
-     WHERE u.expires_at <= now()
+     WHERE u.expires_at <= now() - interval '1 minute'
        AND NOT EXISTS (SELECT FROM artifact a WHERE a.tenant_id = u.tenant_id AND a.object_key = u.object_key)
        AND NOT EXISTS (SELECT FROM generation g WHERE g.tenant_id = u.tenant_id AND g.status IN ('queued', 'processing') AND g.input->'reference_images' ? u.id)
      ORDER BY u.expires_at LIMIT ${BATCH}`,
