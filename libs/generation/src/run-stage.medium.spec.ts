@@ -1,0 +1,196 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { LikenessError, newId, type StageId } from '@likeness/contracts';
+import { exec, sql } from '@likeness/platform/db';
+import { openSignals, type Signals } from '@likeness/platform/signals';
+import { openObjectStore, type ObjectStore } from '@likeness/platform/storage';
+import { createLogger } from '@likeness/platform/telemetry';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { requestCancel } from './generation.store.ts';
+import { checkHandlers, runStage, type StageContext, type StageParts, type StageWork } from './run-stage.ts';
+import { useJourney } from './testing/journey.ts';
+
+const journey = useJourney();
+const log = createLogger('test', 'silent');
+const never = new AbortController().signal;
+let folder: string;
+let store: ObjectStore;
+let signals: Signals;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'likeness-stage-'));
+  store = openObjectStore(pathToFileURL(folder).href);
+  signals = openSignals({ DATABASE_URL: journey().url, REDIS_URL: undefined });
+  await signals.ready;
+});
+afterAll(async () => {
+  await signals.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const parts = (): StageParts => ({ db: journey().db, store, signals, log, workerId: newId('worker') });
+const run = (stageId: StageId, work: StageWork, shutdown: AbortSignal = never) => runStage(parts(), stageId, work, shutdown);
+const bytes = (text: string) => ({ bytes: Buffer.from(text), contentType: 'text/plain' });
+const keepAll = async ({ keep }: StageContext) => {
+  for (const name of ['reference', 'face', 'label-map', 'regions', 'regions']) await keep(name, bytes(name));
+};
+const untilAborted = ({ signal }: StageContext) =>
+  new Promise<never>((_, failed) => signal.addEventListener('abort', () => failed(signal.reason as Error), { once: true }));
+async function keysOf(id: string): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of store.list('t/')) if (key.includes(id)) keys.push(key);
+  return keys.sort();
+}
+
+describe('a stage that does its work', () => {
+  it('leaves its artifacts under keys of its attempt, and the next stage', async () => {
+    const { id, stageId } = await journey().create();
+    const outcome = await run(stageId, async (context) => {
+      await keepAll(context);
+      context.warn('no_face_detector');
+    });
+    expect(outcome).toBe('completed');
+    expect(await journey().generation(id)).toMatchObject({ status: 'processing', stage: 'embed', warnings: ['no_face_detector'] });
+    expect(await keysOf(id)).toEqual(
+      ['face-0', 'label-map-0', 'reference-0', 'regions-0', 'regions-1'].map((name) => `t/${journey().tenantId}/${id}/parse/1/${name}`),
+    );
+    const embed = await journey().advanceTo('embed', { id, stageId });
+    let read: string[] = [];
+    await run(embed, async ({ load, loadAll, keep }) => {
+      read = [await load('face'), ...(await loadAll('regions'))].map((artifact) => Buffer.from(artifact.bytes).toString());
+      for (const name of ['identity', 'prompt-rows']) await keep(name, bytes(name));
+    });
+    expect(read).toEqual(['face', 'regions', 'regions']);
+  });
+
+  it('shows its progress while it works, and renews its lease', async () => {
+    const { id, stageId } = await journey().create();
+    const outcome = await run(stageId, async (context) => {
+      context.progress({ step: 3, total: 20 });
+      await expect.poll(async () => (await journey().generation(id))['progress'], { timeout: 3_000 }).toEqual({ step: 3, total: 20 });
+      await exec(journey().db, sql`UPDATE stage SET lease_until = now() + interval '1 second' WHERE id = ${stageId}`);
+      const lease = async () => Number((await journey().stages(id))[0]?.['lease_until']) - Date.now();
+      await expect.poll(lease, { timeout: 5_000 }).toBeGreaterThan(4_000);
+      await keepAll(context);
+    });
+    expect(outcome).toBe('completed');
+  });
+
+  it('is nothing to do for the second who gets the message', async () => {
+    const { stageId } = await journey().create();
+    const second: string[] = [];
+    await run(stageId, async (context) => {
+      second.push(await run(stageId, keepAll));
+      await keepAll(context);
+    });
+    expect([...second, await run(stageId, keepAll)]).toEqual(['nothing_to_do', 'nothing_to_do']);
+  });
+});
+
+describe('a cancel in mid-work', () => {
+  const workUntilAborted = async (context: StageContext) => {
+    await context.keep('face', bytes('face'));
+    await untilAborted(context);
+  };
+
+  it('is heard by the signal, and leaves no object behind', async () => {
+    const { id, stageId } = await journey().create();
+    const running = run(stageId, workUntilAborted);
+    await expect.poll(() => keysOf(id)).toHaveLength(1);
+    await requestCancel(journey().db, journey().tenantId, id);
+    const asked = performance.now();
+    signals.publish('cancel', id);
+    expect(await running).toBe('canceled');
+    expect(performance.now() - asked).toBeLessThan(1_500);
+    expect(await journey().generation(id)).toMatchObject({ status: 'canceled' });
+    expect(await keysOf(id)).toEqual([]);
+  });
+
+  it('is heard by the heartbeat when the signal is lost', async () => {
+    const { id, stageId } = await journey().create();
+    const running = run(stageId, workUntilAborted);
+    await expect.poll(() => keysOf(id)).toHaveLength(1);
+    await requestCancel(journey().db, journey().tenantId, id);
+    expect(await running).toBe('canceled');
+    expect(await journey().generation(id)).toMatchObject({ status: 'canceled' });
+  });
+
+  it('that comes when the work is done still wins over the completion', async () => {
+    const { id, stageId } = await journey().create();
+    const outcome = await run(stageId, async (context) => {
+      await keepAll(context);
+      await requestCancel(journey().db, journey().tenantId, id);
+    });
+    expect(outcome).toBe('canceled');
+    expect(await keysOf(id)).toEqual([]);
+  });
+});
+
+describe('an error', () => {
+  it('that may pass puts the stage back, three times in all', async () => {
+    const { id, stageId } = await journey().create();
+    const outage = () => Promise.reject(new LikenessError('storage_unavailable', 'The store is away.'));
+    expect([await run(stageId, outage), await run(stageId, outage), await run(stageId, outage)]).toEqual([
+      'will_retry',
+      'will_retry',
+      'failed',
+    ]);
+    expect(await journey().generation(id)).toMatchObject({
+      status: 'failed',
+      error: { code: 'storage_unavailable', stage: 'parse', retryable: true },
+    });
+  });
+
+  it('that stays fails the generation at once, with the code and the message of the model library', async () => {
+    const { id, stageId } = await journey().create();
+    const error = Object.assign(new Error('The file is cut off after 100 bytes.'), { code: 'image_unreadable' });
+    expect(await run(stageId, () => Promise.reject(error))).toBe('failed');
+    expect(await journey().generation(id)).toMatchObject({ status: 'failed', error: { code: 'image_unreadable', detail: error.message } });
+  });
+
+  it('that nobody foresaw is `internal`, and its text stays in the log', async () => {
+    const { id, stageId } = await journey().create();
+    for (let attempt = 1; attempt <= 3; attempt++) await run(stageId, () => Promise.reject(new TypeError('secret is not a function')));
+    const { error, status } = (await journey().generation(id)) as { error?: { code: string; detail: string }; status: string };
+    expect({ status, code: error?.code }).toEqual({ status: 'failed', code: 'internal' });
+    expect(error?.detail).not.toContain('secret');
+  });
+});
+
+describe('a worker that has to let go', () => {
+  it('writes nothing when another one has taken over', async () => {
+    const { id, stageId } = await journey().create();
+    const outcome = await run(stageId, async (context) => {
+      await context.keep('face', bytes('mine'));
+      await exec(journey().db, sql`UPDATE stage SET lease_until = now() - interval '1 second' WHERE id = ${stageId}`);
+      await journey().claimed(stageId);
+      await keepAll(context);
+    });
+    expect(outcome).toBe('lost');
+    expect(await journey().generation(id)).toMatchObject({ status: 'processing', stage: 'parse' });
+    expect((await journey().stages(id))[0]).toMatchObject({ status: 'processing', attempt: 2 });
+  });
+
+  it('hands the stage back on shutdown, and the attempt does not count', async () => {
+    const { id, stageId } = await journey().create();
+    const shutdown = new AbortController();
+    const running = run(stageId, untilAborted, shutdown.signal);
+    await expect.poll(async () => (await journey().generation(id)).status).toBe('processing');
+    shutdown.abort();
+    expect(await running).toBe('handed_back');
+    expect((await journey().stages(id))[0]).toMatchObject({ status: 'queued', attempt: 1, max_attempts: 4 });
+  });
+});
+
+describe('checkHandlers', () => {
+  it.each([
+    ['none', []],
+    ['a strange one', ['parse-face', 'sample-portrait']],
+    ['one twice', ['parse-face', 'parse-face']],
+  ])('stops the boot for %s', (_, handled) => {
+    expect(() => checkHandlers('parsing', handled)).toThrow('exactly one handler');
+  });
+
+  it('is content with one for each job', () => expect(() => checkHandlers('parsing', ['parse-face'])).not.toThrow());
+});
