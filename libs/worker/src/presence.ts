@@ -4,6 +4,8 @@ import type { WorkerClass, WorkerId } from '@likeness/contracts';
 import { exec, sql, type Db } from '@likeness/platform/db';
 import type { Logger } from '@likeness/platform/telemetry';
 
+type State = 'starting' | 'idle' | 'busy' | 'draining';
+
 const SEEN_MS = 2_000;
 
 export class Presence {
@@ -12,8 +14,10 @@ export class Presence {
   readonly #id: WorkerId;
   readonly #class: WorkerClass;
   readonly #slots: number;
-  #state: 'starting' | 'idle' | 'busy' | 'draining' = 'starting';
+  #state: State = 'starting';
   #timer: NodeJS.Timeout | undefined;
+  /** One statement after another: on two connections the older state might be written last, or a row after the worker has left. */
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(db: Db, log: Logger, worker: { id: WorkerId; class: WorkerClass; slots: number }) {
     this.#db = db;
@@ -23,16 +27,21 @@ export class Presence {
     this.#slots = worker.slots;
   }
 
-  /** Shows the state now and every 2 s from now on. */
-  async show(state: 'starting' | 'idle' | 'busy' | 'draining'): Promise<void> {
-    this.#state = state;
-    this.#timer ??= setInterval(() => void this.#write(), SEEN_MS).unref();
-    await this.#write();
+  /** Shows the state now and every 2 s from now on. `draining` stays: what ends after it makes no free slot. */
+  show(state: State): Promise<void> {
+    if (this.#state !== 'draining') this.#state = state;
+    this.#timer ??= setInterval(() => void this.#written(), SEEN_MS).unref();
+    return this.#written();
   }
 
   async leave(): Promise<void> {
     clearInterval(this.#timer);
+    await this.#writing;
     await exec(this.#db, sql`DELETE FROM worker WHERE id = ${this.#id}`);
+  }
+
+  #written(): Promise<void> {
+    return (this.#writing = this.#writing.then(() => this.#write()));
   }
 
   async #write(): Promise<void> {
