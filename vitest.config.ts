@@ -13,6 +13,8 @@ export default defineConfig({
     pool: 'forks',
     env: { ORT_DISABLE_TELEMETRY: '1' },
     exclude: ['**/node_modules/**', '**/dist/**'],
+    // A poll ends as soon as it holds; the limit only says how slow a machine may be.
+    expect: { poll: { timeout: 15_000 } },
     projects: [
       rung('unit', ['{libs,apps,tools}/**/*.spec.ts'], { exclude: ['**/*.{medium,parity}.spec.ts', '**/node_modules/**', '**/dist/**'] }),
       rung('medium', ['{libs,apps,tools}/**/*.medium.spec.ts'], {
