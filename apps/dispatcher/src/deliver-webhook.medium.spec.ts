@@ -134,6 +134,13 @@ describe('an attempt', () => {
     expect([await under_way, await deliver(id), receiver.received.length]).toEqual(['succeeded', 'nothing_to_do', 1]);
   });
 
+  it('is made by one of several dispatchers that ask at the same time', async () => {
+    const id = await post();
+    const outcomes = await Promise.all(Array.from({ length: 6 }, () => deliver(id)));
+    expect(outcomes.sort()).toEqual([...Array<string>(5).fill('nothing_to_do'), 'succeeded']);
+    expect([receiver.received.length, (await attempts(id)).length]).toEqual([1, 1]);
+  });
+
   it.each([
     ['500', (): string => 'the receiver answered 500', 500],
     ['302', (): string => 'the receiver answered 302', 302],
@@ -153,6 +160,18 @@ describe('an attempt', () => {
     const [first, second] = receiver.received;
     expect([second?.body, second?.headers['webhook-id']]).toEqual([first?.body, first?.headers['webhook-id']]);
     expect(receiver.received).toHaveLength(2);
+  });
+
+  it('waits in the outbox for its time, not in the queue', async () => {
+    const id = await post();
+    expect(await relayOutbox(parts)).toBe(1);
+    receiver.answer = (response) => void response.writeHead(500).end();
+    expect(await deliver(id)).toBe('pending');
+    expect([await relayOutbox(parts), (await messages(id)).map(({ n }) => n)]).toEqual([0, [2]]);
+    await exec(db, sql`UPDATE outbox SET available_at = now() WHERE ref_id = ${id}`);
+    expect([await relayOutbox(parts), await messages(id)]).toEqual([1, []]);
+    const jobs = await parts.queues.webhooks.getJobs(['waiting']);
+    expect(jobs.map((job) => job.id).sort()).toEqual([`${id}-1`, `${id}-2`]);
   });
 
   it('waits as long as the receiver asks, up to twice the schedule', async () => {

@@ -164,9 +164,10 @@ describe('the relay', () => {
       parsing: {
         addBulk: async (jobs: Parameters<Queue['addBulk']>[0]) => {
           await queues.parsing.addBulk(jobs);
+          // Waits for its end: until then the backend keeps its locks, and the next relay would pass the message over.
           await exec(
             db,
-            sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()`,
+            sql`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()`,
           );
         },
       } as unknown as Queue,
