@@ -284,7 +284,12 @@ describe('GET /v1/artifacts/{id}', () => {
   });
 
   it.each<[string, (url: string) => string, number, string]>([
-    ['a changed signature', (url) => url.replace(/signature=(.)/, (_, first) => `signature=${first === '_' ? '-' : '_'}`), 404, 'not_found'],
+    [
+      'a changed signature',
+      (url) => url.replace(/signature=(.)/, (_, first) => `signature=${first === '_' ? '-' : '_'}`),
+      404,
+      'not_found',
+    ],
     ['no signature', (url) => url.replace(/\?.*/, ''), 404, 'not_found'],
     ['a longer life', (url) => url.replace(/expires=\d/, 'expires=9'), 404, 'not_found'],
     ['another id', (url) => url.replace(/art_\w{26}/, newId('artifact')), 404, 'not_found'],
