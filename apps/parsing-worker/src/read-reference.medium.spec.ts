@@ -4,10 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { newId, PICTURE_MAX_BYTES } from '@likeness/contracts';
+import { newId, PICTURE_MAX_BYTES, type TenantId } from '@likeness/contracts';
 import { exec, openDb, sql, testDatabase, type Db } from '@likeness/platform/db';
 import { createEgress } from '@likeness/platform/egress';
 import { openObjectStore, type ObjectStore } from '@likeness/platform/storage';
+import { freePort } from '@likeness/platform/testing';
 import type { HandlerContext } from '@likeness/worker';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readReference } from './read-reference.ts';
@@ -58,15 +59,20 @@ function contextFor(reference: string, exempt: string[] = []) {
 }
 
 describe('an upload', () => {
-  it('is read, and pointed at where it lies', async () => {
+  async function upload(owner: TenantId = tenantId) {
     const id = newId('upload');
-    const key = `t/${tenantId}/uploads/${id}`;
+    const key = `t/${owner}/uploads/${id}`;
     await store.put(key, Buffer.from('picture'), { contentType: 'image/jpeg' });
     await exec(
       db,
       sql`INSERT INTO upload (id, tenant_id, status, filename, content_type, size, sha256, object_key, expires_at)
-          VALUES (${id}, ${tenantId}, 'ready', 'a.jpg', 'image/jpeg', 7, 'x', ${key}, now() + interval '1 day')`,
+          VALUES (${id}, ${owner}, 'ready', 'a.jpg', 'image/jpeg', 7, 'x', ${key}, now() + interval '1 day')`,
     );
+    return { id, key };
+  }
+
+  it('is read, and pointed at where it lies', async () => {
+    const { id, key } = await upload();
     const { context, left } = contextFor(id);
     expect(Buffer.from(await readReference(context)).toString()).toBe('picture');
     expect(left).toEqual([{ pointed: 'reference', object_key: key }]);
@@ -75,9 +81,29 @@ describe('an upload', () => {
   it('that is gone is upload_invalid', async () => {
     await expect(readReference(contextFor(newId('upload')).context)).rejects.toMatchObject({ code: 'upload_invalid' });
   });
+
+  it('of another tenant is upload_invalid, too', async () => {
+    const other = newId('tenant');
+    await exec(db, sql`INSERT INTO tenant (id, name, webhook_secret) VALUES (${other}, 'another shop', 'whsec_eA==')`);
+    const { id } = await upload(other);
+    await expect(readReference(contextFor(id).context)).rejects.toMatchObject({ code: 'upload_invalid' });
+  });
+
+  it('whose object is not in the store is storage_unavailable', async () => {
+    const { id, key } = await upload();
+    await store.remove([key]);
+    await expect(readReference(contextFor(id).context)).rejects.toMatchObject({ code: 'storage_unavailable' });
+  });
 });
 
 describe('a URL', () => {
+  it('where nobody answers fails with its own code', async () => {
+    const address = `127.0.0.1:${await freePort()}`;
+    const refused = readReference(contextFor(`http://${address}/photo.jpg?token=1`, [address]).context);
+    const message = expect.stringMatching(`^http://${address}/photo.jpg could not be reached: `);
+    await expect(refused).rejects.toMatchObject({ code: 'input_fetch_failed', message });
+  });
+
   it('is fetched and kept', async () => {
     const { url, address } = await serve((_, response) => response.end('picture'));
     const { context, left } = contextFor(url, [address]);
@@ -90,9 +116,10 @@ describe('a URL', () => {
     ['redirects', (_, response) => response.writeHead(302, { location: 'http://127.0.0.1/' }).end(), 'input_fetch_failed'],
     ['breaks off', (request) => request.socket.destroy(), 'input_fetch_failed'],
     ['answers with too much', (_, response) => response.end(Buffer.alloc(PICTURE_MAX_BYTES + 1)), 'image_unreadable'],
-  ])('that %s fails with its own code', async (_, answer, code) => {
+  ])('that %s fails with its own code, and without the secrets of its query', async (_, answer, code) => {
     const { url, address } = await serve(answer);
-    await expect(readReference(contextFor(url, [address]).context)).rejects.toMatchObject({ code });
+    const message = expect.stringMatching(/\/photo\.jpg(?!.*token)/);
+    await expect(readReference(contextFor(url, [address]).context)).rejects.toMatchObject({ code, message });
   });
 
   it('on a private address that nobody has exempted is not called', async () => {

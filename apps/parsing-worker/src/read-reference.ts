@@ -10,7 +10,7 @@ const FETCH_TIMEOUT_MS = 15_000;
 
 /**
  * ConsistentID looks at the first picture only. An upload's object is pointed at as it is; what a URL gives is kept as an object of this stage.
- * @throws LikenessError `upload_invalid`, `input_fetch_failed`, `input_url_blocked`, `storage_unavailable`
+ * @throws LikenessError `upload_invalid`, `input_fetch_failed`, `input_url_blocked`, `image_unreadable`, `storage_unavailable`
  */
 export async function readReference(context: HandlerContext): Promise<Uint8Array> {
   const [reference = ''] = context.stage.input.reference_images;
@@ -36,10 +36,12 @@ async function fetchReference({ egress, keep }: HandlerContext, url: string): Pr
     .fetch(url, { timeoutMs: FETCH_TIMEOUT_MS, maxBytes: PICTURE_MAX_BYTES, blockedCode: 'input_url_blocked' })
     .catch((error: unknown) => {
       if (!(error instanceof EgressError)) throw error;
-      throw new LikenessError('input_fetch_failed', `${preview(url)} could not be fetched: ${error.message}`, { cause: error });
+      throw new LikenessError('input_fetch_failed', error.message, { cause: error });
     });
-  if (response.status !== 200) throw new LikenessError('input_fetch_failed', `${preview(url)} answered ${response.status}, not 200.`);
-  if (response.truncated) throw new LikenessError('image_unreadable', `${preview(url)} has more than ${PICTURE_MAX_BYTES} bytes.`);
+  const { origin, pathname } = new URL(url); // its query may be a secret
+  const picture = preview(origin + pathname);
+  if (response.status !== 200) throw new LikenessError('input_fetch_failed', `${picture} answered ${response.status}, not 200.`);
+  if (response.truncated) throw new LikenessError('image_unreadable', `${picture} has more than ${PICTURE_MAX_BYTES} bytes.`);
   await keep('reference', { bytes: response.body, contentType: 'application/octet-stream' });
   return response.body;
 }

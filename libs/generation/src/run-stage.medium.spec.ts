@@ -8,6 +8,7 @@ import { openSignals, type Signals } from '@likeness/platform/signals';
 import { openObjectStore, type ObjectStore } from '@likeness/platform/storage';
 import { createLogger } from '@likeness/platform/telemetry';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeArtifact } from './artifacts.ts';
 import { requestCancel } from './generation.store.ts';
 import { checkHandlers, runStage, type StageContext, type StageParts, type StageWork } from './run-stage.ts';
 import { useJourney } from './testing/journey.ts';
@@ -114,6 +115,7 @@ describe('a cancel in mid-work', () => {
     await requestCancel(journey().db, journey().tenantId, id);
     expect(await running).toBe('canceled');
     expect(await journey().generation(id)).toMatchObject({ status: 'canceled' });
+    expect(await keysOf(id)).toEqual([]);
   });
 
   it('that comes when the work is done still wins over the completion', async () => {
@@ -128,14 +130,21 @@ describe('a cancel in mid-work', () => {
 });
 
 describe('an error', () => {
-  it('that may pass puts the stage back, three times in all', async () => {
+  it('that may pass puts the stage back, a little later each time, three times in all', async () => {
     const { id, stageId } = await journey().create();
-    const outage = () => Promise.reject(new LikenessError('storage_unavailable', 'The store is away.'));
-    expect([await run(stageId, outage), await run(stageId, outage), await run(stageId, outage)]).toEqual([
-      'will_retry',
-      'will_retry',
-      'failed',
-    ]);
+    const outage = async ({ keep }: StageContext) => {
+      await keep('face', bytes('face'));
+      throw new LikenessError('storage_unavailable', 'The store is away.');
+    };
+    for (const attempt of [1, 2]) {
+      expect(await run(stageId, outage)).toBe('will_retry');
+      expect(await journey().stage(stageId)).toMatchObject({ status: 'queued', attempt, error: { code: 'storage_unavailable' } });
+      expect(await journey().generation(id)).toMatchObject({ status: 'processing', error: null });
+      expect((await journey().messages(stageId)).map(({ delay }) => delay)).toEqual([0, 1, 2].slice(0, attempt + 1));
+      expect(await keysOf(id)).toEqual([]);
+    }
+    expect(await run(stageId, outage)).toBe('failed');
+    expect(await journey().messages(stageId)).toHaveLength(3);
     expect(await journey().generation(id)).toMatchObject({
       status: 'failed',
       error: { code: 'storage_unavailable', stage: 'parse', retryable: true },
@@ -159,17 +168,32 @@ describe('an error', () => {
 });
 
 describe('a worker that has to let go', () => {
-  it('writes nothing when another one has taken over', async () => {
+  it('hears within a heartbeat that another one has taken over, and removes only what is its own', async () => {
     const { id, stageId } = await journey().create();
     const outcome = await run(stageId, async (context) => {
       await context.keep('face', bytes('mine'));
-      await exec(journey().db, sql`UPDATE stage SET lease_until = now() - interval '1 second' WHERE id = ${stageId}`);
+      await journey().lapse(stageId);
+      const other = await journey().claimed(stageId);
+      await writeArtifact(store, other, 'face', 0, bytes('theirs'));
+      await untilAborted(context);
+    });
+    expect(outcome).toBe('lost');
+    expect(await keysOf(id)).toEqual([`t/${journey().tenantId}/${id}/parse/2/face-0`]);
+  });
+
+  it('writes nothing when another one has taken over', async () => {
+    const { id, stageId } = await journey().create();
+    let before: unknown;
+    const outcome = await run(stageId, async (context) => {
+      await context.keep('face', bytes('mine'));
+      await journey().lapse(stageId);
       await journey().claimed(stageId);
+      before = await journey().everything(id);
       await keepAll(context);
     });
     expect(outcome).toBe('lost');
-    expect(await journey().generation(id)).toMatchObject({ status: 'processing', stage: 'parse' });
-    expect((await journey().stages(id))[0]).toMatchObject({ status: 'processing', attempt: 2 });
+    expect(await journey().everything(id)).toEqual(before);
+    expect(await journey().stage(stageId)).toMatchObject({ status: 'processing', attempt: 2 });
   });
 
   it('hands the stage back on shutdown, and the attempt does not count', async () => {
@@ -179,7 +203,8 @@ describe('a worker that has to let go', () => {
     await expect.poll(async () => (await journey().generation(id)).status).toBe('processing');
     shutdown.abort();
     expect(await running).toBe('handed_back');
-    expect((await journey().stages(id))[0]).toMatchObject({ status: 'queued', attempt: 1, max_attempts: 4 });
+    expect(await journey().stage(stageId)).toMatchObject({ status: 'queued', attempt: 1, max_attempts: 4, error: null });
+    expect((await journey().messages(stageId)).at(-1)).toMatchObject({ n: 2, delay: 0 });
   });
 });
 
