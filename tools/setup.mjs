@@ -5,8 +5,8 @@
  *   node tools/setup.mjs                      set up
  *   node tools/setup.mjs --then FILE args…    set up, then run FILE on the Node 24 that was just installed
  *
- * In order: dependencies (npm), the database client (prisma generate), the build (Nx; not for the commands that do
- * their own). Each step first looks whether it is needed, says one line when it is, and shows output only on failure.
+ * In order: dependencies (npm), the database client (prisma generate), the build (Nx; for commands that run from dist).
+ * Each step first looks whether it is needed, says one line when it is, and shows output only on failure.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -19,8 +19,8 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const bin = join(root, 'node_modules', '.bin');
 const node = join(bin, 'node');
 
-/** Commands that build themselves, or need no build at all. Everything else runs from `dist`. */
-const buildsItself = ['tools/build.ts', 'tools/lint.ts', 'tools/test.ts', 'tools/dev.ts'];
+/** Commands that run from `dist`. The others build themselves, when and what they need. */
+const needBuild = ['tools/start.ts', 'bench/main.ts', 'apps/cli/dist/main.js'];
 
 /**
  * @typedef {{ version?: string, link?: boolean, optional?: boolean, dependencies?: Record<string, string>, devDependencies?: Record<string, string>, optionalDependencies?: Record<string, string> }} LockEntry
@@ -263,7 +263,7 @@ if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.ur
     const { file, args } = parseArguments(process.argv.slice(2));
     forwardSignals();
     await setUp();
-    if (file !== undefined && !buildsItself.includes(file)) await build();
+    if (file !== undefined && needBuild.includes(file)) await build();
     if (interruptedBy) process.exitCode = 128 + os.signals[interruptedBy];
     else if (file !== undefined) await runTarget(file, args);
   } catch (error) {

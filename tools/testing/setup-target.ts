@@ -1,7 +1,6 @@
 /** What `setup.medium.spec.ts` lets setup start: says what it was given, then ends as it is told. */
 const [how, ...args] = process.argv.slice(2);
 
-console.log(JSON.stringify({ node: process.versions.node, args }));
 if (how === 'exit') process.exitCode = 7;
 if (how === 'wait') {
   const stayAlive = setInterval(() => undefined, 1_000);
@@ -11,3 +10,5 @@ if (how === 'wait') {
     process.exitCode = 3;
   });
 }
+// Last, so that whoever has read this line may send a signal.
+console.log(JSON.stringify({ node: process.versions.node, args }));
