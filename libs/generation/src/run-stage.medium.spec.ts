@@ -130,24 +130,27 @@ describe('a cancel in mid-work', () => {
 });
 
 describe('an error', () => {
-  it('that may pass puts the stage back, a little later each time, three times in all', async () => {
+  it.each([
+    ['a mishap: a little', 'worker_lost', [0, 1, 2]],
+    ['an outage: much', 'storage_unavailable', [0, 5, 15]],
+  ] as const)('that may pass puts the stage back, three times in all; %s later each time', async (_what, code, delays) => {
     const { id, stageId } = await journey().create();
-    const outage = async ({ keep }: StageContext) => {
+    const passing = async ({ keep }: StageContext) => {
       await keep('face', bytes('face'));
-      throw new LikenessError('storage_unavailable', 'The store is away.');
+      throw new LikenessError(code, 'This may pass.');
     };
     for (const attempt of [1, 2]) {
-      expect(await run(stageId, outage)).toBe('will_retry');
-      expect(await journey().stage(stageId)).toMatchObject({ status: 'queued', attempt, error: { code: 'storage_unavailable' } });
+      expect(await run(stageId, passing)).toBe('will_retry');
+      expect(await journey().stage(stageId)).toMatchObject({ status: 'queued', attempt, error: { code } });
       expect(await journey().generation(id)).toMatchObject({ status: 'processing', error: null });
-      expect((await journey().messages(stageId)).map(({ delay }) => delay)).toEqual([0, 1, 2].slice(0, attempt + 1));
+      expect((await journey().messages(stageId)).map(({ delay }) => delay)).toEqual(delays.slice(0, attempt + 1));
       expect(await keysOf(id)).toEqual([]);
     }
-    expect(await run(stageId, outage)).toBe('failed');
+    expect(await run(stageId, passing)).toBe('failed');
     expect(await journey().messages(stageId)).toHaveLength(3);
     expect(await journey().generation(id)).toMatchObject({
       status: 'failed',
-      error: { code: 'storage_unavailable', stage: 'parse', retryable: true },
+      error: { code, stage: 'parse', retryable: true },
     });
   });
 

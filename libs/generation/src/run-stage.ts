@@ -146,11 +146,15 @@ async function failed({ db }: StageParts, stage: ClaimedStage, cause: unknown, l
   log.warn({ err: cause, code: error.code }, `stage ${stage.name} failed: ${error.message}`);
   const jobError = error.toJobError(stage.name);
   if (error.retryable && stage.attempt < stage.max_attempts) {
-    const delaySeconds = 2 ** (stage.attempt - 1);
+    const delaySeconds = backOffSeconds(error, stage.attempt);
     return (await requeueStage(db, stage, { error: jobError, delaySeconds })) ? 'will_retry' : 'lost';
   }
   return (await failStage(db, stage, jobError)) ? 'failed' : 'lost';
 }
+
+/** A mishap is over at once; a service that is away may be restarting, and three quick tries would fail a job for nothing. */
+const backOffSeconds = ({ code }: LikenessError, attempt: number): number =>
+  code === 'storage_unavailable' || code === 'unavailable' ? 5 * 3 ** (attempt - 1) : 2 ** (attempt - 1);
 
 /** Any error with a code of the registry keeps it, with its message; anything else is `internal` and its text stays in the log. */
 function stageError(cause: unknown): LikenessError {
