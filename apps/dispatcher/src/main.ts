@@ -1,5 +1,6 @@
 /** Everything that leaves Postgres: messages to the queue, webhooks to customers, repairs, and what has served its time. */
 import 'reflect-metadata';
+import { getQueueToken } from '@nestjs/bullmq';
 import { NestFactory } from '@nestjs/core';
 import { QUEUES, type QueueName } from '@likeness/contracts';
 import { listen, openDb } from '@likeness/platform/db';
@@ -27,6 +28,7 @@ const queues = Object.fromEntries(QUEUES.map((name) => [name, openQueue(name, co
 const parts: Parts = { config, log, db, store, egress, queues };
 
 const app = await NestFactory.createApplicationContext(DispatcherModule.with(parts), { logger: false, abortOnError: false });
+app.get<Queue>(getQueueToken('webhooks')).on('error', onError); // Nest's own, beside ours; an error that nobody listens for is printed as it is
 const relay = new Loop('the relay', log, 1_000, async () => ((await relayOutbox(parts)) === BATCH ? 0 : millisecondsToNext(db)));
 const notifications = listen(config.DATABASE_URL, { outbox: relay.ring, claimed: relay.ring }, { onReconnected: relay.ring });
 const repairs = new Loop('the reconciliation', log, config.RECONCILE_SECONDS * 1_000, () => reconcile(parts));

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { newId, type GenerationId, type StageId } from '@likeness/contracts';
 import { exec, json, many, one, openDb, sql, testDatabase, type Db, type TestDatabase } from '@likeness/platform/db';
@@ -179,6 +180,22 @@ describe.each([
     await expect.poll(() => job.getState(), { timeout: 10_000 }).toBe('failed');
     expect((await queue.getJob(job.id ?? ''))?.failedReason).toContain(reason);
     expect(worker.hasEnded).toBe(false);
+  });
+
+  it_('finds its servers again when every connection has broken, and has told it in its log alone', { timeout: 30_000 }, async () => {
+    const known = worker.lines.length;
+    if (redis) {
+      await redis.kill();
+      await sleep(500);
+      await redis.start();
+    }
+    const broken = sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`;
+    await exec(db, broken);
+    await expect.poll(() => worker.lines.slice(known).some(({ msg }) => msg === 'the queue is away')).toBe(true);
+    await sleep(500); // the tests' own connections are made anew as well
+    const { id } = await sent('a person');
+    await expect.poll(async () => (await generation(id))?.['status'], { timeout: 20_000 }).toBe('succeeded');
+    expect(worker.stderr).toBe('');
   });
 
   it_('hands back on SIGTERM what does not end in time, leaves its row, and ends well', { timeout: 30_000 }, async () => {

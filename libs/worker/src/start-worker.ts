@@ -4,7 +4,7 @@
  */
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
-import type { WorkerHost } from '@nestjs/bullmq';
+import { getQueueToken, type WorkerHost } from '@nestjs/bullmq';
 import { newId, type JobName, type StageId, type StageName } from '@likeness/contracts';
 import { checkHandlers, flow, runStage, type StageContext } from '@likeness/generation';
 import { openDb, type Db } from '@likeness/platform/db';
@@ -15,7 +15,7 @@ import { openSignals } from '@likeness/platform/signals';
 import { openObjectStore, type ObjectStore } from '@likeness/platform/storage';
 import { createLogger, createMetrics } from '@likeness/platform/telemetry';
 import type { PipelineTasks } from '@likeness/pipeline';
-import type { Worker } from 'bullmq';
+import type { Queue, Worker } from 'bullmq';
 import { InferencePool, type Host } from './inference-pool.ts';
 import { Presence } from './presence.ts';
 import type { WorkerConfig } from './worker.config.ts';
@@ -73,7 +73,9 @@ export async function startWorker(stage: StageName, handlers: Partial<Record<Job
 
   const app = await NestFactory.createApplicationContext(WorkerModule.with(queue, config, handle), { logger: false, abortOnError: false });
   const consumer = app.get<WorkerHost>(CONSUMER).worker;
-  consumer.on('error', (error) => log.warn({ err: error }, 'the queue is away'));
+  // Both have connections of their own; an error that nobody listens for is printed as it is, and would not be a line of the log.
+  for (const end of [consumer, app.get<Queue>(getQueueToken(queue))])
+    end.on('error', (error: Error) => log.warn({ err: error }, 'the queue is away'));
   const health = await startHealthServer({
     host: config.HEALTH_HOST,
     port: config.HEALTH_PORT,

@@ -28,7 +28,7 @@ export class WorkerModule {
     return {
       module: WorkerModule,
       imports: [BullModule.forRoot(connection), BullModule.registerQueue({ name: queue })],
-      providers: [Consumer, { provide: CONSUMER, useExisting: Consumer }],
+      providers: [{ provide: CONSUMER, useClass: Consumer }], // once: Nest would open a worker for every provider of the class
     };
   }
 }
