@@ -74,8 +74,9 @@ export async function startWorker(stage: StageName, handlers: Partial<Record<Job
   const app = await NestFactory.createApplicationContext(WorkerModule.with(queue, config, handle), { logger: false, abortOnError: false });
   const consumer = app.get<WorkerHost>(CONSUMER).worker;
   // Both have connections of their own; an error that nobody listens for is printed as it is, and would not be a line of the log.
-  for (const end of [consumer, app.get<Queue>(getQueueToken(queue))])
-    end.on('error', (error: Error) => log.warn({ err: error }, 'the queue is away'));
+  const onQueueError = (error: Error) => log.warn({ err: error }, 'the queue is away');
+  consumer.on('error', onQueueError);
+  app.get<Queue>(getQueueToken(queue)).on('error', onQueueError);
   const health = await startHealthServer({
     host: config.HEALTH_HOST,
     port: config.HEALTH_PORT,
