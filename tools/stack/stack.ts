@@ -80,7 +80,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       webhook_secret: directory.secrets.webhook_secret,
       pids: pidsOf(processes),
     });
-    const writeConnection = () => writeAtomically(join(directory.path, 'connection.json'), JSON.stringify(connection(), null, 2) + '\n');
+    // One after another: two processes may be started again in the same moment.
+    let writing = Promise.resolve();
+    const writeConnection = () =>
+      (writing = writing.then(() =>
+        writeAtomically(join(directory.path, 'connection.json'), JSON.stringify(connection(), null, 2) + '\n'),
+      ));
+    undo.push(() => writing);
     const launch = (app: string, name = app) =>
       processes.push(
         new SupervisedProcess(
