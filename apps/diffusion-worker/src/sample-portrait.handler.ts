@@ -18,6 +18,6 @@ export const samplePortrait: StageHandler = async ({ stage: { input }, load, kee
     prompt: input.prompt,
     negativePrompt: input.negative_prompt,
   });
-  for (const { bytes, contentType, width, height, seed } of images)
-    await keep('images', { bytes, contentType, detail: { width, height, seed } });
+  const portraits = images.map(({ bytes, contentType, width, height, seed }) => ({ bytes, contentType, detail: { width, height, seed } }));
+  await keep('images', portraits);
 };

@@ -8,6 +8,7 @@ export const parseFace: StageHandler = async (context) => {
   const found = await infer('parseFace', { reference, facialRegions: stage.input.facial_regions });
   await keep('face', { bytes: found.face, contentType: 'image/png' }); // 112 × 112
   await keep('label-map', { bytes: found.labelMap, contentType: 'image/png' }); // grey, a class id per pixel
-  for (const { name, png } of found.regions) await keep('regions', { bytes: png, contentType: 'image/png', detail: { region: name } });
+  const regions = found.regions.map(({ name, png }) => ({ bytes: png, contentType: 'image/png', detail: { region: name } }));
+  await keep('regions', regions); // at most 5, in class order
   warn(...found.warnings);
 };

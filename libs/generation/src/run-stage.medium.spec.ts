@@ -34,7 +34,8 @@ const parts = (): StageParts => ({ db: journey().db, store, signals, log, worker
 const run = (stageId: StageId, work: StageWork, shutdown: AbortSignal = never) => runStage(parts(), stageId, work, shutdown);
 const bytes = (text: string) => ({ bytes: Buffer.from(text), contentType: 'text/plain' });
 const keepAll = async ({ keep }: StageContext) => {
-  for (const name of ['reference', 'face', 'label-map', 'regions', 'regions']) await keep(name, bytes(name));
+  for (const name of ['reference', 'face', 'label-map']) await keep(name, bytes(name));
+  await keep('regions', ['eyes', 'mouth'].map(bytes));
 };
 const untilAborted = ({ signal }: StageContext) =>
   new Promise<never>((_, failed) => signal.addEventListener('abort', () => failed(signal.reason as Error), { once: true }));
@@ -62,7 +63,35 @@ describe('a stage that does its work', () => {
       read = [await load('face'), ...(await loadAll('regions'))].map((artifact) => Buffer.from(artifact.bytes).toString());
       for (const name of ['identity', 'prompt-rows']) await keep(name, bytes(name));
     });
-    expect(read).toEqual(['face', 'regions', 'regions']);
+    expect(read).toEqual(['face', 'eyes', 'mouth']);
+  });
+
+  it('keeps several artifacts at once, in order, and none when one of them cannot be kept', async () => {
+    const { id, stageId } = await journey().create();
+    const pictures = ['face', 'eyes', 'mouth'].map(bytes);
+    let put = 0;
+    const halting: ObjectStore = {
+      ...store,
+      put: async (key, content, options) => {
+        if (key.endsWith('regions-1') && put++ === 0) throw new LikenessError('storage_unavailable', 'The store is away.');
+        await store.put(key, content, options);
+      },
+    };
+    const work: StageWork = async ({ keep }) => {
+      await keep('regions', pictures);
+      for (const name of ['reference', 'face', 'label-map']) await keep(name, bytes(name));
+    };
+    const tryIt = () => runStage({ ...parts(), store: halting }, stageId, work, never);
+    expect(await tryIt()).toBe('will_retry');
+    expect(await keysOf(id)).toEqual([]);
+    expect(await tryIt()).toBe('completed');
+    const embed = await journey().advanceTo('embed', { id, stageId });
+    let read: string[] = [];
+    await run(embed, async ({ loadAll, keep }) => {
+      read = (await loadAll('regions')).map((region) => Buffer.from(region.bytes).toString());
+      for (const name of ['identity', 'prompt-rows']) await keep(name, bytes(name));
+    });
+    expect(read).toEqual(['face', 'eyes', 'mouth']);
   });
 
   it('shows its progress while it works, and renews its lease', async () => {

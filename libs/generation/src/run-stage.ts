@@ -18,8 +18,8 @@ export interface StageContext {
   load(name: string): Promise<LoadedArtifact>;
   /** All artifacts of a name, in order. */
   loadAll(name: string): Promise<LoadedArtifact[]>;
-  /** Keeps one more artifact under a name; it exists once the stage is completed. */
-  keep(name: string, artifact: NewArtifact): Promise<void>;
+  /** Keeps one more artifact under a name, or several in order; they exist once the stage is completed. */
+  keep(name: string, artifacts: NewArtifact | readonly NewArtifact[]): Promise<void>;
   /** Lets the stage leave an object that is there already. */
   point(artifact: KeptArtifact): void;
   progress(progress: Progress): void;
@@ -105,12 +105,16 @@ function contextOf({ db, store }: StageParts, stage: ClaimedStage, heart: Heart,
       if (!only) throw new LikenessError('internal', `The stage ${stage.name} needs ${name}, which no stage has left.`);
       return only;
     },
-    keep: async (name, artifact) => {
+    keep: async (name, artifacts) => {
       signal.throwIfAborted();
-      const index = left.artifacts.filter((other) => other.name === name).length;
-      const kept = await writeArtifact(store, stage, name, index, artifact);
-      left.artifacts.push(kept);
-      left.written.push(kept.object_key);
+      const first = left.artifacts.filter((other) => other.name === name).length;
+      const keeping = [artifacts].flat().map(async (artifact, i) => {
+        const kept = await writeArtifact(store, stage, name, first + i, artifact);
+        left.artifacts.push(kept);
+        left.written.push(kept.object_key);
+      });
+      await Promise.allSettled(keeping); // so that none is written after a failure has removed what was
+      await Promise.all(keeping);
     },
     point: (artifact) => void left.artifacts.push(artifact),
     progress: (progress) => heart.show(progress),
