@@ -10,9 +10,9 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { constants as os, homedir, tmpdir } from 'node:os';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { delimiter, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
@@ -145,9 +145,46 @@ async function generateDatabaseClient() {
 }
 
 async function build() {
-  // Nx says "nothing to do" in about half a second; it needs no announcement, a real build does.
-  const env = childEnvironment(process.env);
-  await step(undefined, join(bin, 'nx'), ['run-many', '--targets=build', '--output-style=static'], env, 'building what is stale (nx)');
+  // Nx needs a second to find that nothing changed; the times and sizes of the sources tell it in milliseconds.
+  const stampFile = join(root, '.nx', 'built.sha256');
+  const stamp = sourcesStamp(root);
+  const built = packageFolders(root).every((path) => existsSync(join(path, 'dist')));
+  if (built && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return;
+  await step('building what is stale (nx)', join(bin, 'nx'), ['run-many', '--targets=build', '--output-style=static']);
+  writeFileSync(stampFile, stamp); // of before the build: a source that changed meanwhile leads to another one
+}
+
+/**
+ * One value for the state of everything that a build reads.
+ * @param {string} folder the repository
+ */
+export function sourcesStamp(folder) {
+  const files = [
+    ...['package-lock.json', 'nx.json', 'tsconfig.base.json', 'prisma/schema.prisma'].map((file) => join(folder, file)),
+    ...packageFolders(folder).flatMap((path) => [
+      join(path, 'package.json'),
+      join(path, 'tsconfig.json'),
+      ...sourceFiles(join(path, 'src')),
+    ]),
+  ];
+  const hash = createHash('sha256');
+  for (const path of files) {
+    const { mtimeMs, size } = statSync(path);
+    hash.update(`${path} ${mtimeMs} ${size}\n`);
+  }
+  return hash.digest('hex');
+}
+
+/** @param {string} folder the repository */
+function packageFolders(folder) {
+  const members = ['libs', 'apps'].flatMap((group) => readdirSync(join(folder, group)).map((name) => join(folder, group, name)));
+  return members.filter((path) => existsSync(join(path, 'package.json')));
+}
+
+/** @param {string} folder */
+function sourceFiles(folder) {
+  const names = /** @type {string[]} */ (readdirSync(folder, { recursive: true }));
+  return names.filter((name) => extname(name) !== '' && !name.endsWith('.spec.ts')).map((name) => join(folder, name));
 }
 
 /** @type {import('node:child_process').ChildProcess | undefined} */
@@ -157,28 +194,25 @@ let interruptedBy;
 
 /**
  * Runs one command of the set-up; its output is shown only when it fails.
- * @param {string | undefined} announcement said at once
+ * @param {string} announcement
  * @param {string} command
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} env
- * @param {string} [whenSlow] said when the command is still running after two seconds
  */
-async function step(announcement, command, args, env = childEnvironment(process.env), whenSlow) {
+async function step(announcement, command, args, env = childEnvironment(process.env)) {
   const started = performance.now();
-  if (announcement) say(`${announcement} …`);
-  const timer = whenSlow ? setTimeout(() => say(`${whenSlow} …`), 2_000) : undefined;
+  say(`${announcement} …`);
   const chunks = /** @type {Buffer[]} */ ([]);
   const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
   child.stdout.on('data', (chunk) => chunks.push(chunk));
   child.stderr.on('data', (chunk) => chunks.push(chunk));
   const code = await exitOf(child);
-  clearTimeout(timer);
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   if (code !== 0) {
     process.stderr.write(Buffer.concat(chunks));
     throw new Error(`"${command} ${args.join(' ')}" ended with code ${code} after ${seconds} s`);
   }
-  if (announcement) say(`${announcement}: ${seconds} s`);
+  say(`${announcement}: ${seconds} s`);
 }
 
 /**

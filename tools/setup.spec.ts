@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { cacheFolder, childEnvironment, lockMatchesManifests, missingPackages, parseArguments } from './setup.mjs';
+import { afterAll, describe, expect, it } from 'vitest';
+import { cacheFolder, childEnvironment, lockMatchesManifests, missingPackages, parseArguments, sourcesStamp } from './setup.mjs';
 
 describe('the command line of setup', () => {
   it('needs none to set up only', () => {
@@ -78,6 +78,41 @@ describe('the environment of what setup starts', () => {
 
   it('keeps what the caller set and switches telemetry off', () => {
     expect(childEnvironment({ HOME: '/home/user' })).toMatchObject({ HOME: '/home/user', ORT_DISABLE_TELEMETRY: '1', NX_DAEMON: 'false' });
+  });
+});
+
+describe('whether the build is stale', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'likeness-setup-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const write = (path: string, text = '') => {
+    mkdirSync(join(folder, path, '..'), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  };
+  for (const path of ['package-lock.json', 'nx.json', 'tsconfig.base.json', 'prisma/schema.prisma', 'apps/.keep']) write(path);
+  for (const path of ['package.json', 'tsconfig.json', 'src/graph.ts', 'src/ops/add.ts']) write(`libs/graph/${path}`);
+
+  it('is when a source, a manifest or the schema changed, or a file came or went', () => {
+    const states = new Set([sourcesStamp(folder)]);
+    const changes = [
+      () => write('libs/graph/src/ops/add.ts', 'changed'),
+      () => write('libs/graph/package.json', '{}'),
+      () => write('prisma/schema.prisma', 'model Job {}'),
+      () => write('libs/graph/src/ops/multiply.ts'),
+      () => rmSync(join(folder, 'libs/graph/src/graph.ts')),
+    ];
+    for (const change of changes) {
+      change();
+      states.add(sourcesStamp(folder));
+    }
+    expect(states.size).toBe(1 + changes.length);
+  });
+
+  it('is not when nothing, or only a test, changed', () => {
+    const before = sourcesStamp(folder);
+    write('libs/graph/src/graph.spec.ts');
+    write('libs/graph/dist/graph.js', 'built again');
+    expect(sourcesStamp(folder)).toBe(before);
   });
 });
 
