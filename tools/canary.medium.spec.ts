@@ -38,7 +38,8 @@ describe('the rooms', () => {
     ['pipeline', 'libs/pipeline', '@likeness/contracts'],
     ['api', 'apps/api', '@likeness/pipeline'],
     ['dispatcher', 'apps/dispatcher', '@likeness/pipeline'],
-    ['worker', 'apps/diffusion-worker', '@likeness/models'],
+    ['worker-runtime', 'libs/worker', '@likeness/models'],
+    ['worker', 'apps/diffusion-worker', '@likeness/inference'],
     ['cli', 'apps/cli', '@likeness/platform/db'],
   ])('%s (%s) may not import %s', async (room, folder, name) => {
     const errors = await errorsOf(`${folder}/src/canary.ts`, importing(name));
