@@ -28,7 +28,10 @@ async function main(options: StartOptions): Promise<number> {
         receiver,
         say,
       });
-      if ((await Promise.race([demo, interrupted])) === 'interrupted') return 130;
+      if ((await Promise.race([demo, interrupted])) === 'interrupted') {
+        say('interrupted: the job goes on with the next start');
+        return 130;
+      }
       if (options.once) return 0;
     }
     say(`ready ${stack.url}`);
