@@ -21,7 +21,7 @@ export class SupervisedProcess {
   readonly #onRestart: (name: string) => void;
   readonly #log: WriteStream;
   #child: ChildProcess | undefined;
-  #stopping = false;
+  readonly #stopping = new AbortController();
   #life: Promise<void>;
 
   constructor(spec: ProcessSpec, onRestart: (name: string) => void) {
@@ -41,7 +41,7 @@ export class SupervisedProcess {
 
   /** SIGTERM, and SIGKILL when it has not ended after `graceMs`. */
   async stop(graceMs: number): Promise<void> {
-    this.#stopping = true;
+    this.#stopping.abort();
     const child = this.#child;
     child?.kill('SIGTERM');
     const killer = setTimeout(() => child?.kill('SIGKILL'), graceMs);
@@ -52,7 +52,7 @@ export class SupervisedProcess {
 
   async #keepAlive(): Promise<void> {
     let wait: number = BACK_OFF_MS[0];
-    for (let first = true; !this.#stopping; first = false) {
+    for (let first = true; !this.#stopping.signal.aborted; first = false) {
       const startedAt = Date.now();
       // The channel is only there so that a supervisor that is gone is noticed: see exit-with-parent.ts.
       const child = spawn(
@@ -68,9 +68,8 @@ export class SupervisedProcess {
       child.stderr?.pipe(this.#log, { end: false });
       if (!first) this.#onRestart(this.#spec.name);
       await once(child, 'exit');
-      if (this.#stopping) return;
       wait = Date.now() - startedAt > YOUNG_MS ? BACK_OFF_MS[0] : Math.min(wait * 2, BACK_OFF_MS[1]);
-      await sleep(wait);
+      await sleep(wait, undefined, { signal: this.#stopping.signal }).catch(() => undefined); // a stop does not wait for the next start
     }
   }
 }

@@ -183,28 +183,30 @@ export const settleCancel = (db: Db, generationId: GenerationId, by: Fence | 'id
     sql`EXISTS (SELECT FROM stage s WHERE s.id = ${fence.id} AND s.attempt = ${fence.attempt} AND s.status = 'processing')`;
   // Since the cancel was asked for nobody can claim or complete, so what these look at stands still.
   const allowed = by === 'forced' ? sql`true` : by === 'idle' ? sql`NOT ${running}` : held(by);
-  return changed(
+  return end(
     db,
-    sql`
-    WITH locked AS (
-      SELECT id FROM generation
-       WHERE id = ${generationId} AND status IN ('queued', 'processing') AND cancel_requested_at IS NOT NULL AND ${allowed} FOR UPDATE
-    ), ${halted('canceled')}, moved AS (
-      UPDATE generation g SET sequence = sequence + 1, ${ending('canceled')} FROM locked WHERE g.id = locked.id RETURNING g.*
-    ), ${recorded('completed')}, ${called('completed')}
-    SELECT id, ${notified} FROM moved`,
+    sql`id = ${generationId} AND status IN ('queued', 'processing') AND cancel_requested_at IS NOT NULL AND ${allowed}`,
+    ending('canceled'),
   );
 };
 
 /** Past its deadline before any worker began: expired. */
 export const expire = (db: Db, generationId: GenerationId, error: JobError): Promise<boolean> =>
+  end(
+    db,
+    sql`id = ${generationId} AND status = 'queued' AND deadline_at <= now()`,
+    sql`error = ${json(error)}::jsonb, ${ending('expired')}`,
+  );
+
+/** Ends the generation that the condition allows, and whatever stage of it is not over. */
+const end = (db: Db, condition: Sql, assignments: Sql): Promise<boolean> =>
   changed(
     db,
     sql`
     WITH locked AS (
-      SELECT id FROM generation WHERE id = ${generationId} AND status = 'queued' AND deadline_at <= now() FOR UPDATE
-    ), ${halted('canceled')}, moved AS (
-      UPDATE generation g SET sequence = sequence + 1, error = ${json(error)}::jsonb, ${ending('expired')} FROM locked WHERE g.id = locked.id RETURNING g.*
+      SELECT id FROM generation WHERE ${condition} FOR UPDATE
+    ), ${halted}, moved AS (
+      UPDATE generation g SET sequence = sequence + 1, ${assignments} FROM locked WHERE g.id = locked.id RETURNING g.*
     ), ${recorded('completed')}, ${called('completed')}
     SELECT id, ${notified} FROM moved`,
   );
@@ -255,16 +257,14 @@ function ending(status: 'succeeded' | 'failed' | 'canceled' | 'expired'): Sql {
  * Ends whatever stage of the `locked` generation is not over, and takes its message back. One that the relay holds is on its way
  * already: waiting for it would hold the generation meanwhile and might deadlock; the claim will find nothing to do.
  */
-function halted(status: 'canceled'): Sql {
-  return sql`
+const halted: Sql = sql`
     halted AS (
-      UPDATE stage s SET status = ${status}, completed_at = now(), lease_until = NULL
+      UPDATE stage s SET status = 'canceled', completed_at = now(), lease_until = NULL
         FROM locked WHERE s.generation_id = locked.id AND s.status IN ('queued', 'processing')
       RETURNING s.id
     ), withdrawn AS (
       DELETE FROM outbox WHERE id IN (SELECT o.id FROM outbox o JOIN halted ON o.ref_id = halted.id FOR UPDATE OF o SKIP LOCKED)
     )`;
-}
 
 /** The event of what `moved` has become. */
 function recorded(type: 'status' | 'progress' | 'completed'): Sql {

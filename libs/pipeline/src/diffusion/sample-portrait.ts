@@ -6,35 +6,20 @@
 import { createHash } from 'node:crypto';
 import { float32, nextTurn } from '@likeness/inference';
 import { pairRows, readPromptRows, type PromptRows } from '../embedding/prompt-rows.ts';
-import { encodePicture, outputFormats, type OutputFormat } from '../image/encode.ts';
+import { encodePicture, outputFormats } from '../image/encode.ts';
 import type { Picture } from '../image/picture.ts';
 import type { DiffusionModels } from '../model-set.ts';
-import { seedOfImage } from '../options.ts';
+import { seedOfImage, type GenerationOptions } from '../options.ts';
 import { createNoise, type NoiseGenerator } from '../random/index.ts';
 import { outputOf, type FloatTensor } from '../safetensors.ts';
-import { createScheduler, type Schedule, type SchedulerName } from '../schedulers/index.ts';
+import { createScheduler, type Schedule } from '../schedulers/index.ts';
 import { guide, rowOfStep } from './guidance.ts';
 import { provenanceOf } from './provenance.ts';
 
-export interface SamplePortraitInput {
+/** The prompts are for the record inside the picture: what they do stands in the rows. */
+export interface SamplePortraitInput extends Omit<GenerationOptions, 'facialRegions'> {
   /** As `embedIdentity` left them. */
   readonly promptRows: Uint8Array;
-  /** Pixels, multiples of 8. */
-  readonly width: number;
-  readonly height: number;
-  readonly steps: number;
-  readonly scheduler: SchedulerName;
-  readonly guidanceScale: number;
-  /** The last step that sees the plain text; −1: none. */
-  readonly mergeStep: number;
-  readonly identityScale: number;
-  /** Of the first image; image k has seed + k. */
-  readonly seed: number;
-  readonly numImages: number;
-  readonly format: OutputFormat;
-  /** For the record inside the picture. */
-  readonly prompt: string;
-  readonly negativePrompt: string;
 }
 
 export interface GeneratedImage {
