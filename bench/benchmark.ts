@@ -9,7 +9,19 @@ export interface Result {
   readonly parts?: Record<string, number[]>;
 }
 
-export type Benchmark = (say: (line: string) => void) => Promise<Result>;
+/** `pack` names the models of those that measure models. */
+export type Benchmark = (say: (line: string) => void, pack: string) => Promise<Result>;
+
+/** Milliseconds of each of `runs` calls, after one that is not counted. */
+export async function timed(runs: number, work: () => Promise<void>): Promise<number[]> {
+  const times: number[] = [];
+  for (let i = 0; i <= runs; i++) {
+    const start = performance.now();
+    await work();
+    if (i > 0) times.push(performance.now() - start);
+  }
+  return times;
+}
 
 /** Nearest-rank percentile. */
 export function percentile(values: readonly number[], p: number): number {

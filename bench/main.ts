@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME [--json FILE]`: a committed benchmark. Medians and spread, with the command that made them. */
+/** `npm run bench -- NAME [--pack NAME] [--json FILE]`: a committed benchmark. Medians and spread, with the command that made them. */
 import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
@@ -6,10 +6,27 @@ import { parseArgs } from 'node:util';
 import { accept } from './accept.ts';
 import { latency } from './latency.ts';
 import { percentile, type Benchmark } from './benchmark.ts';
+import { coldStart, preprocess, unet, vae } from './models.ts';
+import { pipelines } from './pipelines.ts';
+import { relay } from './relay.ts';
+import { webhooks } from './webhooks.ts';
 
-const benchmarks: Record<string, Benchmark> = { accept, latency };
+const benchmarks: Record<string, Benchmark> = {
+  unet,
+  preprocess,
+  vae,
+  'cold-start': coldStart,
+  accept,
+  latency,
+  pipelines,
+  relay,
+  webhooks,
+};
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'string' }, pack: { type: 'string', default: 'sketch' } },
+});
 const name = positionals[0] ?? '';
 const benchmark = benchmarks[name];
 if (!benchmark) {
@@ -17,7 +34,7 @@ if (!benchmark) {
   process.exit(2);
 }
 
-const result = await benchmark((line) => console.error(line));
+const result = await benchmark((line) => console.error(line), values.pack);
 const report = {
   name,
   commit: git('rev-parse', '--short', 'HEAD'),

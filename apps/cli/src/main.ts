@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `likeness`: portraits on this machine without any server, models, golden cases, and jobs on a server. */
 import { Command } from 'commander';
+import { benchCommand } from './commands/bench.ts';
 import { generateCommand } from './commands/generate.ts';
 import { jobsCommand } from './commands/jobs.ts';
 import { loginCommand } from './commands/login.ts';
@@ -9,7 +10,8 @@ import { parityCommand } from './commands/parity.ts';
 import { reportFailure } from './failure.ts';
 
 const program = new Command('likeness').description('Portraits that keep the person.');
-for (const command of [generateCommand(), modelsCommand(), parityCommand(), loginCommand(), jobsCommand()]) program.addCommand(command);
+for (const command of [generateCommand(), modelsCommand(), parityCommand(), benchCommand(), loginCommand(), jobsCommand()])
+  program.addCommand(command);
 
 /** Every command throws instead of exiting and leaves the one error line to `reportFailure`. */
 function prepare(command: Command): void {
