@@ -121,8 +121,8 @@ describe('the sweep', () => {
   it('drops idempotency keys after a day, and workers that were not seen for an hour', async () => {
     await exec(
       db,
-      sql`INSERT INTO idempotency_key (tenant_id, key, request_hash, status_code, created_at)
-          SELECT ${tenantId}, age, '', 202, now() - age::interval FROM unnest(ARRAY['23 hours', '25 hours']) AS age`,
+      sql`INSERT INTO idempotency_key (tenant_id, key, request_hash, resource_id, status_code, created_at)
+          SELECT ${tenantId}, age, '', 'gen_1', 202, now() - age::interval FROM unnest(ARRAY['23 hours', '25 hours']) AS age`,
     );
     await exec(
       db,

@@ -71,7 +71,7 @@ async function insertGeneration(
     ), admitted AS MATERIALIZED (
       SELECT has_room(${tenantId}, ${maxActive}::int) AS room WHERE NOT EXISTS (SELECT FROM unusable)
     ), claimed AS (
-      ${claimKey(tenantId, idempotent, { generationId: id, status: 202 }, sql`(SELECT room FROM admitted)`)}
+      ${claimKey(tenantId, idempotent, { id, status: 202 }, sql`(SELECT room FROM admitted)`)}
     ), created AS (
       INSERT INTO generation (id, tenant_id, status, stage, input, pack, priority, metadata, webhook_url, webhook_events, retention, deadline_at)
       SELECT ${id}, ${tenantId}, 'queued', ${FIRST_STAGE}, ${json(wanted.input)}::jsonb, ${json({ name, version, trained })}::jsonb, ${priority},

@@ -41,7 +41,7 @@ export class GenerationsController {
       principal.tenantId,
       idempotent,
       () => createGeneration(this.parts, principal, wanted, idempotent),
-      ({ generation_id }) => generation_id,
+      ({ resource_id }) => (isId('generation', resource_id) ? resource_id : null),
     );
     reply.status(replayed ?? 202).header('location', generationUrl(this.parts.config.PUBLIC_URL, made));
     if (replayed) reply.header('idempotent-replayed', 'true');

@@ -3,7 +3,7 @@
  * here is what comes before it: reading the header, hashing the request, and refusing a twin while its first is being worked on.
  */
 import { createHash } from 'node:crypto';
-import { IdempotencyKey, LikenessError, type GenerationId, type TenantId, type UploadId } from '@likeness/contracts';
+import { IdempotencyKey, LikenessError, type TenantId } from '@likeness/contracts';
 import { one, sql, type Db, type Sql } from '@likeness/platform/db';
 import { z } from 'zod';
 import { parseContract } from './contract.ts';
@@ -36,8 +36,8 @@ export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update
 
 const UsedKey = z.object({
   request_hash: z.instanceof(Uint8Array),
-  generation_id: z.custom<GenerationId>().nullable(),
-  upload_id: z.custom<UploadId>().nullable(),
+  /** The id of whatever the request has made. */
+  resource_id: z.string(),
   status_code: z.number(),
 });
 export type UsedKey = z.infer<typeof UsedKey>;
@@ -92,7 +92,7 @@ export class Idempotency {
       this.db,
       UsedKey,
       sql`
-        SELECT request_hash, generation_id, upload_id, status_code FROM idempotency_key
+        SELECT request_hash, resource_id, status_code FROM idempotency_key
          WHERE tenant_id = ${tenantId} AND key = ${key} AND created_at > now() - interval '24 hours'`,
     );
     if (used && !Buffer.from(hash).equals(used.request_hash)) {
@@ -109,14 +109,14 @@ export class Idempotency {
 export const claimKey = (
   tenantId: TenantId,
   request: IdempotentRequest | undefined,
-  made: { generationId?: GenerationId; uploadId?: UploadId; status: number },
+  made: { readonly id: string; readonly status: number },
   when: Sql = sql`true`,
 ): Sql => sql`
-  INSERT INTO idempotency_key (tenant_id, key, request_hash, generation_id, upload_id, status_code)
-  SELECT ${tenantId}, ${request?.key ?? null}, ${request?.hash ?? null}::bytea, ${made.generationId ?? null}, ${made.uploadId ?? null}, ${made.status}::int
+  INSERT INTO idempotency_key (tenant_id, key, request_hash, resource_id, status_code)
+  SELECT ${tenantId}, ${request?.key ?? null}, ${request?.hash ?? null}::bytea, ${made.id}, ${made.status}::int
    WHERE ${request !== undefined}::bool AND ${when}
-  ON CONFLICT (tenant_id, key) DO UPDATE SET request_hash = excluded.request_hash, generation_id = excluded.generation_id,
-    upload_id = excluded.upload_id, status_code = excluded.status_code, created_at = now()
+  ON CONFLICT (tenant_id, key) DO UPDATE SET request_hash = excluded.request_hash, resource_id = excluded.resource_id,
+    status_code = excluded.status_code, created_at = now()
    WHERE idempotency_key.created_at <= now() - interval '24 hours'
   RETURNING key`;
 

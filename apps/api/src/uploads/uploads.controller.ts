@@ -30,11 +30,8 @@ export class UploadsController {
       'bytes' in wanted ? { filename, sha256 } : wanted,
     );
     const make = () => this.make(tenantId, wanted, idempotent);
-    const { made, replayed } = await this.parts.idempotency.once(
-      tenantId,
-      idempotent,
-      make,
-      ({ upload_id }) => upload_id && findUpload(this.parts.db, upload_id),
+    const { made, replayed } = await this.parts.idempotency.once(tenantId, idempotent, make, ({ resource_id }) =>
+      findUpload(this.parts.db, resource_id),
     );
     if (replayed) reply.header('idempotent-replayed', 'true');
     reply.status(replayed ?? 201);

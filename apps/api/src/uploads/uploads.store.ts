@@ -29,7 +29,7 @@ export const insertUpload = (db: Db, upload: NewUpload, idempotent?: IdempotentR
     db,
     UploadRow,
     sql`
-      WITH claimed AS (${claimKey(upload.tenant_id, idempotent, { uploadId: upload.id, status: 201 })})
+      WITH claimed AS (${claimKey(upload.tenant_id, idempotent, { id: upload.id, status: 201 })})
       INSERT INTO upload (id, tenant_id, status, filename, content_type, size, sha256, object_key, expires_at)
       SELECT ${upload.id}, ${upload.tenant_id}, ${upload.status}, ${upload.filename}, ${upload.content_type}, ${upload.size}::int, ${upload.sha256},
              ${objectKeyOf(upload)}, now() + interval '24 hours'
