@@ -29,8 +29,11 @@ const parts: Parts = { config, log, db, store, egress, queues };
 
 const app = await NestFactory.createApplicationContext(DispatcherModule.with(parts), { logger: false, abortOnError: false });
 app.get<Queue>(getQueueToken('webhooks')).on('error', onError); // Nest's own, beside ours; an error that nobody listens for is printed as it is
-const relay = new Loop('the relay', log, 1_000, async () => ((await relayOutbox(parts)) === BATCH ? 0 : millisecondsToNext(db)));
-const notifications = listen(config.DATABASE_URL, { outbox: relay.ring, claimed: relay.ring }, { onReconnected: relay.ring });
+const full = new Set<QueueName>();
+const relay = new Loop('the relay', log, 1_000, async () => ((await relayOutbox(parts, full)) === BATCH ? 0 : millisecondsToNext(db)));
+/** A claim makes room, which matters only where something waits for it. */
+const onClaimed = (queue: string) => full.has(queue as QueueName) && relay.ring();
+const notifications = listen(config.DATABASE_URL, { outbox: relay.ring, claimed: onClaimed }, { onReconnected: relay.ring });
 const repairs = new Loop('the reconciliation', log, config.RECONCILE_SECONDS * 1_000, () => reconcile(parts));
 const sweeps = new Loop('the sweep', log, 60_000, () => sweepRetention(parts));
 const orphans = new Loop('the sweep of orphans', log, 3_600_000, () => sweepOrphans(parts));

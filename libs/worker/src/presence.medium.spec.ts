@@ -61,6 +61,15 @@ describe('the row of a worker', () => {
     }
   });
 
+  it('turns from idle to busy and back without a statement each time', async () => {
+    const { presence, row } = open();
+    await presence.show('idle');
+    await presence.show('busy');
+    expect(await row()).toMatchObject({ state: 'idle' });
+    await expect.poll(row, { timeout: 4_000 }).toMatchObject({ state: 'busy' });
+    await presence.leave();
+  });
+
   it('says draining to the end, whatever ends or begins meanwhile', async () => {
     const { presence, row } = open();
     await presence.show('busy');

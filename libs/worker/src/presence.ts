@@ -27,11 +27,15 @@ export class Presence {
     this.#slots = worker.slots;
   }
 
-  /** Shows the state now and every 2 s from now on. `draining` stays: what ends after it makes no free slot. */
+  /**
+   * Shows the state now and every 2 s from now on; between idle and busy only every 2 s, for it changes with every stage and decides
+   * nothing. `draining` stays: what ends after it makes no free slot.
+   */
   show(state: State): Promise<void> {
+    const turn = inService(this.#state) && inService(state);
     if (this.#state !== 'draining') this.#state = state;
     this.#timer ??= setInterval(() => void this.#written(), SEEN_MS).unref();
-    return this.#written();
+    return turn ? this.#writing : this.#written();
   }
 
   async leave(): Promise<void> {
@@ -57,3 +61,5 @@ export class Presence {
     }
   }
 }
+
+const inService = (state: State): boolean => state === 'idle' || state === 'busy';

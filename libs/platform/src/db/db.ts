@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { LikenessError } from '@likeness/contracts';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
@@ -74,13 +75,23 @@ export async function exec(db: Pick<Db, 'pool'>, statement: Sql): Promise<number
   return (await run(db, statement)).rowCount ?? 0;
 }
 
+/** A statement's texts are few and fixed, its values are not: named, each connection plans a text once (claim: 1.0 → 0.4 ms). */
+const names = new Map<string, string>();
+
+function nameOf(text: string): string {
+  let name = names.get(text);
+  if (name === undefined) names.set(text, (name = createHash('sha256').update(text).digest('base64url')));
+  return name;
+}
+
 /**
  * A connection that breaks under a statement leaves open whether it was done: statements are written so that they may be
  * repeated.
  */
 async function run(db: Pick<Db, 'pool'>, statement: Sql): Promise<pg.QueryResult> {
   try {
-    return await db.pool.query(statement.query);
+    const { text, values } = statement.query;
+    return await db.pool.query({ name: nameOf(text), text, values });
   } catch (error) {
     if (isAway(error)) throw new LikenessError('unavailable', 'The database does not answer.', { retryAfter: 2, cause: error });
     throw error;
