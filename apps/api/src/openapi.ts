@@ -4,58 +4,36 @@ import {
   CreateGeneration,
   CreateGenerationPart,
   CreateUpload,
-  errors,
   Generation,
   GenerationList,
   GetGeneration,
-  IdempotencyKey,
   ListGenerations,
-  Problem,
   QueueState,
   SCOPES,
   Upload,
   WAIT_MAX_SECONDS,
   WebhookBody,
-  type ErrorCode,
-  type Scope,
 } from '@likeness/contracts';
 import { z } from 'zod';
-import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject, type ZodOpenApiResponsesObject } from 'zod-openapi';
-
-const binary = z.string().meta({ format: 'binary', description: 'the bytes of a picture' });
-const pathId = (what: string) => z.object({ id: z.string().describe(`id of the ${what}`) });
-const link = z.object({ expires: z.string().describe('seconds since 1970'), signature: z.string() });
-const requestHeaders = {
-  'Idempotency-Key': IdempotencyKey.optional().describe('the same key with the same body is the same job for 24 h'),
-};
-
-const json = (schema: z.ZodType) => ({ 'application/json': { schema } });
-const headerOf = (description: string) => ({ description, schema: { type: 'string' as const } });
-
-const location = { Location: headerOf('URL of the generation') };
-const replayed = { 'Idempotent-Replayed': headerOf('"true" when an earlier request with the same Idempotency-Key made this') };
-
-/** Answers that every route can give, and those of one route, by the codes of the registry. */
-function problems(...codes: ErrorCode[]): ZodOpenApiResponsesObject {
-  const byStatus = Map.groupBy(codes, (code) => errors[code].status);
-  return Object.fromEntries(
-    [...byStatus].map(([status, names]) => [
-      String(status) as '422',
-      {
-        description: names.map((name) => `\`${name}\`: ${errors[name].title}`).join('\n\n'),
-        content: { 'application/problem+json': { schema: Problem } },
-      },
-    ]),
-  );
-}
-
-const everywhere = ['malformed_request', 'not_acceptable', 'internal', 'unavailable'] as const;
-const withKey = ['unauthenticated', 'insufficient_scope', 'rate_limited'] as const;
-const withBody = ['payload_too_large', 'unsupported_media_type', 'validation_failed'] as const;
-const withPicture = ['image_unreadable', 'image_too_small', 'storage_unavailable'] as const;
-const withIdempotency = ['idempotency_in_progress', 'idempotency_key_reused', 'data_expired'] as const;
-
-const security = (...scopes: Scope[]) => [{ apiKey: scopes }];
+import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
+import {
+  binary,
+  everywhere,
+  headerOf,
+  json,
+  link,
+  location,
+  pathId,
+  plain,
+  problems,
+  replayed,
+  requestHeaders,
+  security,
+  withBody,
+  withIdempotency,
+  withKey,
+  withPicture,
+} from './docs/operations.ts';
 
 const createGeneration: ZodOpenApiOperationObject = {
   tags: ['generations'],
@@ -234,16 +212,6 @@ const paths: ZodOpenApiPathsObject = {
   '/docs': { get: plain('getDocs', 'This document to read and try', 'text/html', z.string()) },
   '/docs/errors': { get: plain('getErrors', 'What every error code means', 'text/markdown', z.string()) },
 };
-
-function plain(operationId: string, summary: string, type: string, schema: z.ZodType): ZodOpenApiOperationObject {
-  return {
-    tags: ['operation'],
-    operationId,
-    summary,
-    security: [],
-    responses: { '200': { description: 'OK', content: { [type]: { schema } } }, ...problems('not_acceptable', 'unavailable', 'internal') },
-  };
-}
 
 export function openApiDocument(publicUrl: string): ReturnType<typeof createDocument> {
   return createDocument({
