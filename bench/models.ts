@@ -14,9 +14,9 @@ export const unet: Benchmark = async (_, pack) => {
   const options = resolveOptions(stages.pack, { prompt: 'a person', seed: 1, steps: RUNS + 1 });
   const reference = await photo();
   const parsed = await stages.parseFace({ reference, facialRegions: options.facialRegions });
-  const { promptRows } = await stages.embedIdentity({ ...options, reference, ...parsed });
+  const { identity } = await stages.embedIdentity({ reference, ...parsed });
   const ends: number[] = [];
-  await stages.samplePortrait({ ...options, promptRows }, { onStep: () => void ends.push(performance.now()) });
+  await stages.samplePortrait({ ...options, identity }, { onStep: () => void ends.push(performance.now()) });
   await stages.release();
   const runs = ends.slice(1).map((end, i) => end - (ends[i] ?? NaN)); // the first step loads the model
   return { runs, unit: 'ms', parameters: { pack, width: options.width, height: options.height, rows: 2 } };
@@ -39,7 +39,6 @@ export const vae: Benchmark = async (_, pack) => {
 /** All that a new face costs before the denoising begins. */
 export const preprocess: Benchmark = async (_, pack) => {
   const stages = await openStages(pack);
-  const options = resolveOptions(stages.pack, { prompt: 'a person', seed: 1 });
   const reference = await photo();
   const parts: Record<'parse' | 'embed', number[]> = { parse: [], embed: [] };
   const regions = Object.keys(facialRegions) as FacialRegion[];
@@ -47,7 +46,7 @@ export const preprocess: Benchmark = async (_, pack) => {
     const start = performance.now();
     const parsed = await stages.parseFace({ reference, facialRegions: regions });
     const between = performance.now();
-    await stages.embedIdentity({ ...options, reference, ...parsed });
+    await stages.embedIdentity({ reference, ...parsed });
     parts.parse.push(between - start);
     parts.embed.push(performance.now() - between);
   };

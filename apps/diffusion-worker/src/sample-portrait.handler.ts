@@ -1,10 +1,10 @@
 import { mergeStepOf } from '@likeness/pipeline';
 import type { StageHandler } from '@likeness/worker';
 
-/** Adapter between the queue and the pure function: the prompt's rows go in, portraits come out. */
+/** Adapter between the queue and the pure function: identity and prompt go in, portraits come out. */
 export const samplePortrait: StageHandler = async ({ stage: { input }, load, keep, infer }) => {
   const { images } = await infer('samplePortrait', {
-    promptRows: (await load('prompt-rows')).bytes,
+    identity: (await load('identity')).bytes,
     width: input.width,
     height: input.height,
     steps: input.steps,

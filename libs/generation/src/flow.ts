@@ -14,14 +14,8 @@ interface StageOfFlow {
 /** The journey of a generation. Read it from top to bottom; nothing else in the code base decides what comes next. */
 export const flow = {
   parse: { queue: 'parsing', job: 'parse-face', reads: [], leaves: ['reference', 'face', 'label-map'], next: 'embed' },
-  embed: {
-    queue: 'embedding',
-    job: 'embed-identity',
-    reads: ['reference', 'face', 'regions'],
-    leaves: ['identity', 'prompt-rows'],
-    next: 'sample',
-  },
-  sample: { queue: 'diffusion', job: 'sample-portrait', reads: ['prompt-rows'], leaves: ['images'], next: null },
+  embed: { queue: 'embedding', job: 'embed-identity', reads: ['reference', 'face', 'regions'], leaves: ['identity'], next: 'sample' },
+  sample: { queue: 'diffusion', job: 'sample-portrait', reads: ['identity'], leaves: ['images'], next: null },
 } as const satisfies Record<StageName, StageOfFlow>;
 
 export const FIRST_STAGE = 'parse' satisfies StageName;

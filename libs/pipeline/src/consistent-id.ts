@@ -2,7 +2,7 @@
  * ConsistentID in one process, from a photo and a prompt to portraits. Read this first: everything the service does around it
  * (queues, artifacts, workers) only moves the values that pass between these three calls.
  *
- *   reference ─► parseFace ─► face, regions ─► embedIdentity ─► prompt rows ─► samplePortrait ─► images
+ *   reference ─► parseFace ─► face, regions ─► embedIdentity ─► identity ─► (prompt) samplePortrait ─► images
  */
 import type { EmbeddedIdentity } from './embedding/embed-identity.ts';
 import type { GeneratedImage } from './diffusion/sample-portrait.ts';
@@ -39,11 +39,11 @@ export async function generatePortraits(
   signal?.throwIfAborted();
 
   onStage?.('embed');
-  const embedded = await stages.embedIdentity({ ...options, reference, face: parsed.face, regions: parsed.regions });
+  const embedded = await stages.embedIdentity({ reference, face: parsed.face, regions: parsed.regions });
   signal?.throwIfAborted();
 
   onStage?.('sample');
   const hooks = { ...(onStep && { onStep }), ...(signal && { signal }) };
-  const { images } = await stages.samplePortrait({ ...options, promptRows: embedded.promptRows }, hooks);
+  const { images } = await stages.samplePortrait({ ...options, identity: embedded.identity }, hooks);
   return { options, parsed, embedded, images };
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generatePortraits } from './consistent-id.ts';
+import { readIdentity } from './embedding/index.ts';
 import { createPipelineHost } from './host.ts';
 import { decodePlain, readProvenance } from './image/index.ts';
 import { resolveOptions } from './options.ts';
@@ -29,14 +30,11 @@ describe('the three stages in an inference process', () => {
 
     const options = resolveOptions(stages.pack, { ...request, numImages: 2 });
     const parsed = await host.run('parseFace', { pack, reference, facialRegions: options.facialRegions }, { model: pack });
-    const embedded = await host.run(
-      'embedIdentity',
-      { ...options, pack, reference, face: parsed.face, regions: parsed.regions },
-      { model: pack },
-    );
+    const { face, regions } = parsed;
+    const { identity } = await host.run('embedIdentity', { pack, reference, face, regions }, { model: pack });
     const steps: string[] = [];
     const onProgress = ({ step, total }: { step: number; total: number }) => steps.push(`${step}/${total}`);
-    const { images } = await host.run('samplePortrait', { ...options, pack, promptRows: embedded.promptRows }, { model: pack, onProgress });
+    const { images } = await host.run('samplePortrait', { ...options, pack, identity }, { model: pack, onProgress });
 
     expect(images.map(({ sha256, seed }) => [sha256, seed])).toEqual(here.images.map(({ sha256, seed }) => [sha256, seed]));
     expect(images.map(({ seed }) => seed)).toEqual([7, 8]);
@@ -58,14 +56,16 @@ describe('the three stages in an inference process', () => {
   it('leave the artifacts in the shapes the next stage expects', async () => {
     const { parsed, embedded } = await generatePortraits(stages, reference, request);
     expect(parsed.regions.length).toBeGreaterThan(0);
-    const dims = (file: Uint8Array) => Object.fromEntries(Object.entries(readTensors(file)).map(([name, tensor]) => [name, tensor.dims]));
+    const dims = (file: Uint8Array) =>
+      Object.fromEntries(Object.entries(readTensors(file).tensors).map(([name, tensor]) => [name, tensor.dims]));
     expect(dims(embedded.identity)).toEqual({
       face_embedding: [1, 512],
       id_tokens: [1, 4, 64],
       id_tokens_uncond: [1, 4, 64],
       region_tokens: [1, 5, 1, 64],
+      region_tokens_uncond: [1, 5, 1, 64],
     });
-    expect(dims(embedded.promptRows)).toEqual({ null: [1, 81, 64], text: [1, 81, 64], augmented: [1, 81, 64] });
+    expect(readIdentity(embedded.identity).regions).toEqual(parsed.regions.map(({ name }) => name));
   });
 
   it('show what there is so far every few steps', async () => {
@@ -73,7 +73,7 @@ describe('the three stages in an inference process', () => {
     const previews: [step: number, preview: Uint8Array | undefined][] = [];
     await host.run(
       'samplePortrait',
-      { ...options, pack, previewEvery: 2, promptRows: embedded.promptRows },
+      { ...options, pack, previewEvery: 2, identity: embedded.identity },
       { model: pack, onProgress: ({ step, preview }) => previews.push([step, preview]) },
     );
     expect(previews.map(([step, preview]) => [step, preview !== undefined])).toEqual([[1, false], [2, true], [3, false]]); // prettier-ignore
@@ -85,7 +85,7 @@ describe('the three stages in an inference process', () => {
     const abort = new AbortController();
     const run = host.run(
       'samplePortrait',
-      { ...options, steps: 100, pack, promptRows: embedded.promptRows },
+      { ...options, steps: 100, pack, identity: embedded.identity },
       {
         model: pack,
         signal: abort.signal,

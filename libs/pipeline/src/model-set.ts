@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { createSession, float32, floats, type ExecutionProvider, type Session } from '@likeness/inference';
 import { PackNetworks, type BuiltNetwork, type ConsistentIdPack, type StoredNetwork } from '@likeness/models';
 import { defaultClipImageConfig, type ClipImageConfig } from './embedding/clip-image.ts';
-import { FACIAL_TOKEN, IMAGE_TOKEN } from './embedding/facial-markers.ts';
+import { FACIAL_TOKEN, IMAGE_TOKEN } from './diffusion/facial-markers.ts';
 import { recognitionScaling, type RecognitionScaling } from './parsing/face-analysis.ts';
 import type { ChannelOrder } from './parsing/face-detection.ts';
-import type { PromptRow } from './embedding/prompt-rows.ts';
+import type { PromptRow } from './diffusion/prompt-rows.ts';
 import type { FloatTensor } from './safetensors.ts';
 import { ClipTokenizer, loadClipTokenizer, type ClipTokenizerOptions } from './tokenizer/index.ts';
 
@@ -27,16 +27,10 @@ export interface EmbeddingModels {
   readonly pack: ConsistentIdPack;
   readonly channelOrder: ChannelOrder;
   readonly clipImage: ClipImageConfig;
-  tokenizer(): Promise<ClipTokenizer>;
-  /** SDXL only, as the second encoder. */
-  tokenizer2(): Promise<ClipTokenizer>;
   recogniser(): Promise<{ readonly session: Session; readonly scaling: RecognitionScaling }>;
   imageEncoder(): Promise<Session>;
-  textEncoder(): Promise<Session>;
-  textEncoder2(): Promise<Session>;
   identityProjection(): Promise<Session>;
   visualProjection(): Promise<Session>;
-  fuse(): Promise<Session>;
   /** A value that depends on the models alone, computed at its first use. */
   once(name: string, compute: () => Promise<FloatTensor>): Promise<FloatTensor>;
 }
@@ -44,9 +38,19 @@ export interface EmbeddingModels {
 /** The noise that the network sees in latents [1, 4, h, w] at a timestep, without and with the prompt: [2, 4, h, w]. */
 export type Predict = (latents: Float32Array, timestep: number, rows: PromptRow, identityScale: number) => Promise<Float32Array>;
 
-/** What stage 3 needs. Heights and widths are those of the latents. */
-export interface DiffusionModels {
+/** What stage 3 needs for its texts. */
+export interface PromptModels {
   readonly pack: ConsistentIdPack;
+  tokenizer(): Promise<ClipTokenizer>;
+  textEncoder(): Promise<Session>;
+  /** SDXL only, as the second encoder. */
+  tokenizer2(): Promise<ClipTokenizer>;
+  textEncoder2(): Promise<Session>;
+  fuse(): Promise<Session>;
+}
+
+/** What stage 3 needs. Heights and widths are those of the latents. */
+export interface DiffusionModels extends PromptModels {
   /** Pixels per latent along a side, channels of the latents, and what they are multiplied by for the UNet. */
   latents(): Promise<{ readonly factor: number; readonly channels: number; readonly scaling: number }>;
   schedulerConfig(): Promise<Readonly<Record<string, unknown>>>;
@@ -153,19 +157,11 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
       await this.detector();
       await this.parser();
     } else if (stage === 'embed') {
-      const second = this.pack.manifest.text_encoder_2 ? [this.tokenizer2, this.textEncoder2] : [];
-      const loads = [
-        this.tokenizer,
-        this.textEncoder,
-        ...second,
-        this.imageEncoder,
-        this.identityProjection,
-        this.visualProjection,
-        this.fuse,
-      ];
       await this.recogniser();
-      for (const load of loads) await load();
+      for (const load of [this.imageEncoder, this.identityProjection, this.visualProjection]) await load();
     } else {
+      const second = this.pack.manifest.text_encoder_2 ? [this.tokenizer2, this.textEncoder2] : [];
+      for (const load of [this.tokenizer, this.textEncoder, ...second, this.fuse]) await load();
       const { width, height } = this.pack.manifest.defaults;
       const { factor } = await this.latents();
       await this.unet(height / factor, width / factor);

@@ -1,16 +1,36 @@
-/** Float32 arrays: joined, and as one file in the safetensors format, which is how identities and prompt rows travel between stages. */
+/** Arrays as one file in the safetensors format, which is how an identity travels between stages; and float32 arrays joined. */
 import { elementCount, float32, floats, type Outputs, type TensorOf } from '@likeness/inference';
+import { z } from 'zod';
 import { PipelineError } from './errors.ts';
 
 export type FloatTensor = TensorOf<'float32'>;
-export type FloatTensors = Readonly<Record<string, FloatTensor>>;
+/** What such a file may hold here. */
+export type StoredTensor = TensorOf<'float32' | 'float64' | 'uint8'>;
+
+export interface TensorFile {
+  readonly tensors: Readonly<Record<string, StoredTensor>>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const elements = {
+  F32: { dtype: 'float32', array: Float32Array },
+  F64: { dtype: 'float64', array: Float64Array },
+  U8: { dtype: 'uint8', array: Uint8Array },
+} as const;
+const nameOf = { float32: 'F32', float64: 'F64', uint8: 'U8' } as const;
+
+const Header = z.record(
+  z.string(),
+  z.object({ dtype: z.enum(['F32', 'F64', 'U8']), shape: z.array(z.int().min(0)), data_offsets: z.tuple([z.int().min(0), z.int()]) }),
+);
+const Metadata = z.record(z.string(), z.string());
 
 /** 8-byte little-endian header length, a JSON header padded to 8 bytes, the arrays one after another. Equal tensors give equal bytes. */
-export function writeTensors(tensors: FloatTensors, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+export function writeTensors(tensors: TensorFile['tensors'], metadata: TensorFile['metadata'] = {}): Uint8Array {
   const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
   let end = 0;
-  for (const [name, { dims, data }] of Object.entries(tensors)) {
-    header[name] = { dtype: 'F32', shape: dims, data_offsets: [end, end + data.byteLength] };
+  for (const [name, { dtype, dims, data }] of Object.entries(tensors)) {
+    header[name] = { dtype: nameOf[dtype], shape: dims, data_offsets: [end, end + data.byteLength] };
     end += data.byteLength;
   }
   const json = Buffer.from(JSON.stringify(header));
@@ -27,35 +47,46 @@ export function writeTensors(tensors: FloatTensors, metadata: Readonly<Record<st
 }
 
 /** What `writeTensors` wrote. @throws PipelineError `invalid_argument` when the bytes are something else or incomplete */
-export function readTensors(file: Uint8Array): FloatTensors {
+export function readTensors(file: Uint8Array): TensorFile {
   const damaged = (what: string) => new PipelineError('invalid_argument', `The tensor file ${what}.`, { bytes: file.length });
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   if (file.length < 8) throw damaged('is shorter than its header');
   const start = 8 + Number(view.getBigUint64(0, true));
   if (start > file.length) throw damaged('is shorter than its header');
-  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  let metadata: TensorFile['metadata'];
+  let header: z.infer<typeof Header>;
   try {
-    header = JSON.parse(Buffer.from(file.subarray(8, start)).toString('utf8')) as typeof header;
+    const { __metadata__, ...entries } = JSON.parse(Buffer.from(file.subarray(8, start)).toString('utf8')) as Record<string, unknown>;
+    metadata = Metadata.parse(__metadata__ ?? {});
+    header = Header.parse(entries);
   } catch {
-    throw damaged('has a header that is no JSON');
+    throw damaged('has a header that makes no sense');
   }
-  const entries = Object.entries(header).filter(([name]) => name !== '__metadata__');
-  return Object.fromEntries(
-    entries.map(([name, { dtype, shape, data_offsets }]) => {
-      const [from, to] = data_offsets;
-      if (dtype !== 'F32' || to - from !== 4 * elementCount(shape) || start + to > file.length)
+  const tensors = Object.entries(header).map(
+    ([
+      name,
+      {
+        dtype: stored,
+        shape,
+        data_offsets: [from, to],
+      },
+    ]) => {
+      const { dtype, array } = elements[stored];
+      if (to - from !== array.BYTES_PER_ELEMENT * elementCount(shape) || start + to > file.length)
         throw damaged(`has a damaged entry "${name}"`);
-      return [name, float32(shape, new Float32Array(Uint8Array.from(file.subarray(start + from, start + to)).buffer))]; // a copy: the offset need not be aligned
-    }),
+      const { buffer } = Uint8Array.from(file.subarray(start + from, start + to)); // a copy: the offset need not be aligned
+      return [name, { dtype, dims: shape, data: new array(buffer) } as StoredTensor] as const;
+    },
   );
+  return { tensors: Object.fromEntries(tensors), metadata };
 }
 
-/** The tensor of that name, which must be there. */
-export function tensorOf(tensors: FloatTensors, name: string): FloatTensor {
+/** The float32 tensor of that name, which must be there. */
+export function tensorOf({ tensors }: TensorFile, name: string): FloatTensor {
   const tensor = tensors[name];
-  if (!tensor)
-    throw new PipelineError('invalid_argument', `The tensor file lacks "${name}"; it has ${Object.keys(tensors).join(', ')}.`, { name });
-  return tensor;
+  if (tensor?.dtype === 'float32') return tensor;
+  const has = Object.keys(tensors).join(', ');
+  throw new PipelineError('invalid_argument', `The tensor file lacks "${name}" as float32; it has ${has}.`, { name });
 }
 
 /** Joined along the first axis. */

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { loadPack, openPack, PackManifest, type ConsistentIdPack } from '@likeness/models';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { samplePortrait } from './diffusion/sample-portrait.ts';
-import { embedIdentity, readPromptRows } from './embedding/index.ts';
+import { encodePrompt, samplePortrait } from './diffusion/index.ts';
+import { embedIdentity, readIdentity } from './embedding/index.ts';
 import { ModelSet } from './model-set.ts';
 import { resolveOptions } from './options.ts';
 import { parseFace, type ParsedFace } from './parsing/parse-face.ts';
@@ -39,19 +39,21 @@ async function xlPack(): Promise<ConsistentIdPack> {
 let models: ModelSet;
 let reference: Uint8Array;
 let parsed: ParsedFace;
+let identity: Uint8Array;
 beforeAll(async () => {
   models = new ModelSet(await xlPack(), { threads: 1 });
   reference = await readFile(new URL('../../../samples/portrait.jpg', import.meta.url));
   parsed = await parseFace(models, { reference, facialRegions: ['face', 'eyes', 'ears', 'nose', 'mouth'] });
+  ({ identity } = await embedIdentity(models, { reference, ...parsed }));
 });
 afterAll(() => models.release());
 
-const embed = (prompt: string, negativePrompt: string) =>
-  embedIdentity(models, { reference, face: parsed.face, regions: parsed.regions, prompt, negativePrompt });
+const rowsOf = async (prompt: string, negativePrompt: string | null) =>
+  (await encodePrompt(models, { prompt, negativePrompt, identity: readIdentity(identity) })).rows;
 
 describe('the SDXL pipeline', () => {
   it('has rows of both encoders and pooled texts that change with the phase', async () => {
-    const rows = readPromptRows((await embed('A man', 'blurry')).promptRows);
+    const rows = await rowsOf('A man', 'blurry');
     expect(rows.text.tokens.dims).toEqual([1, 81, 128]);
     expect(rows.text.pooled!.dims).toEqual([1, 40]);
     expect(rows.text.pooled).not.toEqual(rows.augmented.pooled);
@@ -59,7 +61,7 @@ describe('the SDXL pipeline', () => {
   });
 
   it('has a row of zeros where there is no negative prompt, but for the tokens that regions were fused into', async () => {
-    const { tokens, pooled } = readPromptRows((await embed('A man', '')).promptRows).null;
+    const { tokens, pooled } = (await rowsOf('A man', null)).null;
     expect(pooled!.data.every((x) => x === 0)).toBe(true);
     const isZero = (i: number) => tokens.data.subarray(i * 128, (i + 1) * 128).every((x) => x === 0);
     expect(Array.from({ length: 77 }, (_, i) => i).filter((i) => !isZero(i)).length).toBe(parsed.regions.length);
@@ -68,7 +70,7 @@ describe('the SDXL pipeline', () => {
 
   it('makes a picture', async () => {
     const options = resolveOptions(models.pack, { prompt: 'A man', seed: 1, steps: 2 });
-    const { images } = await samplePortrait(models, { ...options, promptRows: (await embed('A man', '')).promptRows });
+    const { images } = await samplePortrait(models, { ...options, identity });
     expect(images).toMatchObject([{ width: 256, height: 256, seed: 1 }]);
   });
 });

@@ -19,7 +19,7 @@ import { z } from 'zod';
 /** The worker of a queue with one handler; a prompt of "wait" works until it is told to stop. */
 const samplePortrait = `async ({ stage, signal, load, keep, infer }) => {
   if (stage.input.prompt === 'wait') await new Promise((_, failed) => signal.addEventListener('abort', () => failed(signal.reason)));
-  const { images } = await infer('samplePortrait', { ...stage.input, promptRows: (await load('prompt-rows')).bytes });
+  const { images } = await infer('samplePortrait', { ...stage.input, identity: (await load('identity')).bytes });
   for (const { bytes, contentType, width, height, seed } of images) await keep('images', { bytes, contentType, detail: { width, height, seed } });
 }`;
 const program = (handlers: string) => `
@@ -113,8 +113,8 @@ describe.each([
   /** A generation whose last stage is in the queue. */
   async function sent(prompt: string): Promise<{ id: GenerationId; stageId: StageId }> {
     const [id, stageId] = [newId('generation'), newId('stage')];
-    const key = `t/${tenantId}/${id}/embed/1/prompt-rows-0`;
-    await store.put(key, Buffer.from('rows'), { contentType: 'application/octet-stream' });
+    const key = `t/${tenantId}/${id}/embed/1/identity-0`;
+    await store.put(key, Buffer.from('face'), { contentType: 'application/octet-stream' });
     const input = { prompt, width: 1, height: 1, steps: 1, num_images: 2, numImages: 2, seed: 7 };
     await exec(
       db,
@@ -125,7 +125,7 @@ describe.each([
         RETURNING id
       ), embedded AS (
         INSERT INTO artifact (id, generation_id, tenant_id, stage, name, object_key, content_type, size, sha256)
-        SELECT ${newId('artifact')}, id, ${tenantId}, 'embed', 'prompt-rows', ${key}, 'application/octet-stream', 4, 'x' FROM created
+        SELECT ${newId('artifact')}, id, ${tenantId}, 'embed', 'identity', ${key}, 'application/octet-stream', 4, 'x' FROM created
       )
       INSERT INTO stage (id, generation_id, tenant_id, name, queue, status, enqueued, enqueued_at)
       SELECT ${stageId}, id, ${tenantId}, 'sample', 'diffusion', 'queued', 1, now() FROM created`,

@@ -1,11 +1,11 @@
 /**
- * Stage 3: noise → portraits, steered by the rows of stage 2.
+ * Stage 3: a prompt put to an identity → the rows that steer; noise → portraits.
  *
  * Reference: JackAILab/ConsistentID e234008, the second half of `__call__` of its SD1.5 and SDXL pipelines; diffusers 0.31.0.
  */
 import { createHash } from 'node:crypto';
 import { float32, nextTurn } from '@likeness/inference';
-import { pairRows, readPromptRows, type PromptRows } from '../embedding/prompt-rows.ts';
+import { readIdentity } from '../embedding/identity.ts';
 import { encodePicture, outputFormats } from '../image/encode.ts';
 import type { Picture } from '../image/picture.ts';
 import type { DiffusionModels } from '../model-set.ts';
@@ -13,13 +13,15 @@ import { seedOfImage, type GenerationOptions } from '../options.ts';
 import { createNoise, type NoiseGenerator } from '../random/index.ts';
 import { outputOf, type FloatTensor } from '../safetensors.ts';
 import { createScheduler, type Schedule } from '../schedulers/index.ts';
+import { encodePrompt } from './encode-prompt.ts';
+import { FACIAL_TOKEN, IMAGE_TOKEN } from './facial-markers.ts';
 import { guide, rowOfStep } from './guidance.ts';
+import { pairRows, type PromptRows } from './prompt-rows.ts';
 import { provenanceOf } from './provenance.ts';
 
-/** The prompts are for the record inside the picture: what they do stands in the rows. */
 export interface SamplePortraitInput extends Omit<GenerationOptions, 'facialRegions'> {
   /** As `embedIdentity` left them. */
-  readonly promptRows: Uint8Array;
+  readonly identity: Uint8Array;
 }
 
 export interface GeneratedImage {
@@ -45,7 +47,11 @@ export async function samplePortrait(
   input: SamplePortraitInput,
   { onStep, signal }: SampleHooks = {},
 ): Promise<{ images: GeneratedImage[] }> {
-  const rows = readPromptRows(input.promptRows);
+  const { rows } = await encodePrompt(models, {
+    prompt: withoutMarkers(input.prompt),
+    negativePrompt: input.negativePrompt || null,
+    identity: readIdentity(input.identity),
+  });
   const scheduler = createScheduler(input.scheduler, await models.schedulerConfig());
   const { factor, channels } = await models.latents();
   const shape = [1, channels, input.height / factor, input.width / factor];
@@ -74,6 +80,9 @@ export async function samplePortrait(
   }
   return { images };
 }
+
+/** A marker in a prompt would claim a region of its own. */
+const withoutMarkers = (prompt: string) => prompt.replaceAll(FACIAL_TOKEN, '').replaceAll(IMAGE_TOKEN, '');
 
 export interface DenoiseInput {
   readonly rows: PromptRows;

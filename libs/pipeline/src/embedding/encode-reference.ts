@@ -9,15 +9,11 @@ import type { EmbeddingModels } from '../model-set.ts';
 import { recogniseFace } from '../parsing/face-analysis.ts';
 import { outputOf, stackRows, type FloatTensor } from '../safetensors.ts';
 import { clipPixels, type ClipPixels } from './clip-image.ts';
+import { FACIAL_SLOTS, type Identity } from './identity.ts';
 
-export interface SeenReference {
-  readonly face: FloatTensor; //               [1, 512]
-  readonly clipPixels: FloatTensor; //         [1, 3, S, S]
-  readonly regionPixels: FloatTensor; //       [5, 3, S, S], zeros for a region that is missing
-  readonly regionTokens: FloatTensor; //       [1, 5, 1, C]
-  readonly regionTokensUncond: FloatTensor; // [1, 5, 1, C]
-  readonly idTokens: FloatTensor; //           [1, 4, C]
-  readonly idTokensUncond: FloatTensor; //     [1, 4, C]
+export interface SeenReference extends Omit<Identity, 'regions'> {
+  readonly clipPixels: FloatTensor; //   [1, 3, S, S]
+  readonly regionPixels: FloatTensor; // [5, 3, S, S], zeros for a region that is missing
 }
 
 export interface ReferencePictures {
@@ -27,9 +23,6 @@ export interface ReferencePictures {
   /** [1, 512]; null for a picture without a face. */
   readonly face: FloatTensor | null;
 }
-
-/** Regions the facial encoder has room for. */
-export const FACIAL_SLOTS = 5;
 
 /**
  * Up to six runs of the image encoder. What the networks make of nothing (six of the reference's twelve runs, and both projections

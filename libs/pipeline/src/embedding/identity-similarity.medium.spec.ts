@@ -17,7 +17,7 @@ beforeAll(async () => {
   trained = new ModelSet({ ...pack, manifest: { ...pack.manifest, trained: true } }, { threads: 1 });
   reference = await readFile(new URL('../../../../samples/portrait.jpg', import.meta.url));
   const { face } = await parseFace(trained, { reference, facialRegions: [] });
-  ({ identity } = await embedIdentity(trained, { reference, face, regions: [], prompt: 'x', negativePrompt: '' }));
+  ({ identity } = await embedIdentity(trained, { reference, face, regions: [] }));
 });
 afterAll(() => Promise.all([untrained.release(), trained.release()]));
 
@@ -32,7 +32,7 @@ describe('identitySimilarity', () => {
 
   it('is not given for a pack that was never trained, nor without a reference face', async () => {
     expect(await identitySimilarity(untrained, identity, reference)).toBeNull();
-    const faceless = await embedIdentity(trained, { reference, face: null, regions: [], prompt: 'x', negativePrompt: '' });
+    const faceless = await embedIdentity(trained, { reference, face: null, regions: [] });
     expect(await identitySimilarity(trained, faceless.identity, reference)).toBeNull();
   });
 });

@@ -56,8 +56,7 @@ const generate: KindRunner = async (c) => {
     const { marked, rows } = await encodePrompt(models, {
       prompt: request.prompt,
       negativePrompt: request.negative_prompt ?? '',
-      regions: names,
-      seen,
+      identity: { ...seen, regions: names },
     });
 
     const schedule = schedulerFromConfig(config.scheduler, await models.schedulerConfig()).schedule(request.num_inference_steps);

@@ -1,14 +1,14 @@
 /**
- * Prompt and negative prompt → the three rows, with the regions fused into the marked tokens.
+ * Prompt, negative prompt and identity → the three rows, with the regions fused into the marked tokens.
  *
  * Reference: JackAILab/ConsistentID e234008, `encode_prompt_with_trigger_word` and the first half of `__call__` of its SD1.5 and
  * SDXL pipelines; diffusers 0.31.0 `encode_prompt`.
  */
 import { bool, float32, int64 } from '@likeness/inference';
-import type { EmbeddingModels } from '../model-set.ts';
+import { FACIAL_SLOTS, type Identity } from '../embedding/identity.ts';
+import type { PromptModels } from '../model-set.ts';
 import type { RegionName } from '../parsing/regions.ts';
 import { joinChannels, joinTokens, outputOf, type FloatTensor } from '../safetensors.ts';
-import { FACIAL_SLOTS, type SeenReference } from './encode-reference.ts';
 import { markPrompt, type MarkedPrompt } from './facial-markers.ts';
 import type { PromptRow, PromptRows } from './prompt-rows.ts';
 
@@ -16,9 +16,7 @@ export interface PromptInput {
   readonly prompt: string;
   /** Null: none. */
   readonly negativePrompt: string | null;
-  /** Regions in view, in class order. */
-  readonly regions: readonly RegionName[];
-  readonly seen: SeenReference;
+  readonly identity: Identity;
 }
 
 export interface EncodedPrompt {
@@ -26,10 +24,11 @@ export interface EncodedPrompt {
   readonly rows: PromptRows;
 }
 
-export async function encodePrompt(models: EmbeddingModels, { seen, ...asked }: PromptInput): Promise<EncodedPrompt> {
-  const { marked, text, face, negative } = await encoders[models.pack.manifest.pipeline](models, asked);
-  const row = ({ tokens, pooled }: EncodedText, identity: FloatTensor): PromptRow => ({
-    tokens: joinTokens(tokens, identity),
+export async function encodePrompt(models: PromptModels, { identity, ...texts }: PromptInput): Promise<EncodedPrompt> {
+  const encode = encoders[models.pack.manifest.pipeline];
+  const { marked, text, face, negative } = await encode(models, { ...texts, regions: identity.regions });
+  const row = ({ tokens, pooled }: EncodedText, idTokens: FloatTensor): PromptRow => ({
+    tokens: joinTokens(tokens, idTokens),
     ...(pooled && { pooled }),
   });
   const fused = async (encoded: EncodedText, regions: FloatTensor) => ({
@@ -39,9 +38,9 @@ export async function encodePrompt(models: EmbeddingModels, { seen, ...asked }: 
   return {
     marked,
     rows: {
-      null: row(await fused(negative, seen.regionTokensUncond), seen.idTokensUncond),
-      text: row(text, seen.idTokens),
-      augmented: row(await fused(face, seen.regionTokens), seen.idTokens),
+      null: row(await fused(negative, identity.regionTokensUncond), identity.idTokensUncond),
+      text: row(text, identity.idTokens),
+      augmented: row(await fused(face, identity.regionTokens), identity.idTokens),
     },
   };
 }
@@ -60,18 +59,17 @@ interface EncodedTexts {
   readonly negative: EncodedText;
 }
 
-type Asked = Omit<PromptInput, 'seen'>;
+type Asked = Omit<PromptInput, 'identity'> & { readonly regions: readonly RegionName[] };
 
 /** The two pipelines differ in their text encoders and in what the first phase sees. */
-const encoders: Readonly<
-  Record<'consistentid-sd15' | 'consistentid-sdxl', (models: EmbeddingModels, asked: Asked) => Promise<EncodedTexts>>
-> = {
-  'consistentid-sd15': encodeTextsSd15,
-  'consistentid-sdxl': encodeTextsSdxl,
-};
+const encoders: Readonly<Record<'consistentid-sd15' | 'consistentid-sdxl', (models: PromptModels, asked: Asked) => Promise<EncodedTexts>>> =
+  {
+    'consistentid-sd15': encodeTextsSd15,
+    'consistentid-sdxl': encodeTextsSdxl,
+  };
 
 /** One encoder, its last hidden state. The first phase sees prompt and sentence too, so the two texts differ only beyond 77 tokens. */
-async function encodeTextsSd15(models: EmbeddingModels, { prompt, negativePrompt, regions }: Asked): Promise<EncodedTexts> {
+async function encodeTextsSd15(models: PromptModels, { prompt, negativePrompt, regions }: Asked): Promise<EncodedTexts> {
   const tokenizer = await models.tokenizer();
   const marked = markPrompt({ prompt, variant: 'sd15', regions, tokenizer });
   const encoder = await models.textEncoder();
@@ -86,7 +84,7 @@ async function encodeTextsSd15(models: EmbeddingModels, { prompt, negativePrompt
 }
 
 /** Two encoders side by side, their states before the last layer, and the pooled text of the second. The first phase sees the bare prompt. */
-async function encodeTextsSdxl(models: EmbeddingModels, { prompt, negativePrompt, regions }: Asked): Promise<EncodedTexts> {
+async function encodeTextsSdxl(models: PromptModels, { prompt, negativePrompt, regions }: Asked): Promise<EncodedTexts> {
   const [tokenizer, tokenizer2] = [await models.tokenizer(), await models.tokenizer2()];
   const marked = markPrompt({ prompt, variant: 'sdxl', regions, tokenizer, tokenizer2 });
   const [encoder, encoder2] = [await models.textEncoder(), await models.textEncoder2()];
@@ -108,7 +106,7 @@ async function encodeTextsSdxl(models: EmbeddingModels, { prompt, negativePrompt
  * conditional one.
  */
 async function fuseRegions(
-  models: EmbeddingModels,
+  models: PromptModels,
   embeds: FloatTensor,
   regionTokens: FloatTensor,
   marked: MarkedPrompt,
