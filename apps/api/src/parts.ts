@@ -1,13 +1,13 @@
 /** What the API is put together from; controllers get it as one thing and hand the functions what they need of it. */
 import type { Db } from '@likeness/platform/db';
 import type { Egress } from '@likeness/platform/egress';
+import type { Signer } from '@likeness/platform/links';
 import type { Signals } from '@likeness/platform/signals';
 import type { ObjectStore } from '@likeness/platform/storage';
 import type { createMetrics, Logger } from '@likeness/platform/telemetry';
 import type { ApiConfig } from './api.config.ts';
 import type { Changes } from './generations/changes.ts';
 import type { Idempotency } from './http/idempotency.ts';
-import type { Signer } from './http/signed-url.ts';
 import type { Packs } from './packs.ts';
 import type { Pace } from './queue/pace.ts';
 

@@ -1,4 +1,5 @@
 export * from './ids.ts';
+export * from './paths.ts';
 export * from './errors.ts';
 export * from './generation-request.ts';
 export * from './generation-response.ts';

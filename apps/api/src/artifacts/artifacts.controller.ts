@@ -1,17 +1,15 @@
 /** The bytes of a portrait, by the link in the generation's `output`: the link is the permission, no key is asked for. */
 import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
-import { LikenessError } from '@likeness/contracts';
+import { artifactPathOf, LikenessError } from '@likeness/contracts';
 import { one, sql, type Db } from '@likeness/platform/db';
+import { SignedQuery } from '@likeness/platform/links';
 import { ObjectMissing } from '@likeness/platform/storage';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { contract } from '../http/contract.ts';
 import { matchesETag } from '../http/etag.ts';
 import { Policy } from '../http/policy.ts';
-import { SignedQuery } from '../http/signed-url.ts';
 import { PARTS, type Parts } from '../parts.ts';
-
-export const artifactPathOf = (id: string): string => `/v1/artifacts/${id}`;
 
 @Controller('v1/artifacts')
 export class ArtifactsController {

@@ -1,6 +1,5 @@
 /** A generation as its API object. Links to pictures are made here, at read time; stored state holds keys only. */
-import { isTerminal, type Generation } from '@likeness/contracts';
-import { artifactPathOf } from '../artifacts/artifacts.controller.ts';
+import { artifactPathOf, isTerminal, type Generation } from '@likeness/contracts';
 import type { Parts } from '../parts.ts';
 import type { GenerationView } from './generations.store.ts';
 

@@ -49,7 +49,8 @@ export function createAuthenticator(db: Db, now: () => number = Date.now): (auth
 
   return async (authorization) => {
     if (authorization === undefined) throw new LikenessError('unauthenticated', 'There is no Authorization header.');
-    const key = parseApiKey(/^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? '');
+    // Replicate's older clients say Token.
+    const key = parseApiKey(/^(?:Bearer|Token) +(\S+)$/i.exec(authorization)?.[1] ?? '');
     if (!key) throw new LikenessError('unauthenticated', 'The Authorization header is not of the form "Bearer lk_…".');
     const row = await rowOf(key.id);
     if (!row || !timingSafeEqual(row.secret_hash, key.secretHash))

@@ -21,14 +21,17 @@ export interface EdgeParts {
 
 export function guardEdge(instance: FastifyInstance, parts: EdgeParts): void {
   instance.decorateRequest('principal', null);
+  instance.decorateRequest('charge', () => undefined);
   instance.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
     const { policy } = request.routeOptions.config;
     if (!policy) return; // no such route: the not-found handler answers
     checkAccept(request, policy);
     request.principal = await authorize(request, policy, parts);
-    if (request.principal && !request.principal.scopes.has('admin'))
-      limit(reply, parts.limitRate(request.principal.tenantId, request.principal.rateLimitPerMinute));
+    const { principal } = request;
+    if (principal && !principal.scopes.has('admin'))
+      request.charge = () => limit(reply, parts.limitRate(principal.tenantId, principal.rateLimitPerMinute));
+    if (policy.chargedBy !== 'handler') request.charge();
     checkBody(request, policy);
   });
   instance.addHook('onResponse', async (request, reply) => {

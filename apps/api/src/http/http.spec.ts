@@ -5,7 +5,6 @@ import { matchesETag } from './etag.ts';
 import { canonicalJson, idempotentRequest } from './idempotency.ts';
 import { problemOf, rawProblem, toLikenessError } from './problem.ts';
 import { createRateLimiter } from './rate-limit.ts';
-import { createSigner } from './signed-url.ts';
 
 const thrownBy = (work: () => unknown): LikenessError => {
   try {
@@ -88,30 +87,6 @@ describe('an idempotent request', () => {
 
   it('has one canonical form', () => {
     expect(canonicalJson({ b: [1, 'é', null, true], a: { d: undefined, c: -0 } })).toBe('{"a":{"c":0},"b":[1,"é",null,true]}');
-  });
-});
-
-describe('a signed link', () => {
-  let time = 1_800_000_000_000;
-  const signer = createSigner('a secret of more than 32 characters', 'https://api.example', () => time);
-  const queryOf = (url: string) => Object.fromEntries(new URL(url).searchParams);
-
-  it('opens its own path and method until it runs out', () => {
-    const { url, expiresAt } = signer.sign('GET', '/v1/artifacts/art_1', 60);
-    expect(url).toMatch(/^https:\/\/api\.example\/v1\/artifacts\/art_1\?expires=1800000060&signature=[\w-]{43}$/);
-    expect(expiresAt.getTime()).toBe(1_800_000_060_000);
-    expect(() => signer.verify('GET', '/v1/artifacts/art_1', queryOf(url))).not.toThrow();
-    expect(thrownBy(() => signer.verify('PUT', '/v1/artifacts/art_1', queryOf(url))).code).toBe('not_found');
-    expect(thrownBy(() => signer.verify('GET', '/v1/artifacts/art_2', queryOf(url))).code).toBe('not_found');
-    expect(thrownBy(() => signer.verify('GET', '/v1/artifacts/art_1', { ...queryOf(url), expires: '1900000000' })).code).toBe('not_found');
-    expect(thrownBy(() => signer.verify('GET', '/v1/artifacts/art_1', {})).code).toBe('not_found');
-    time += 60_000;
-    expect(thrownBy(() => signer.verify('GET', '/v1/artifacts/art_1', queryOf(url))).code).toBe('data_expired');
-  });
-
-  it('of another secret is no link', () => {
-    const other = createSigner('another secret of more than 32 characters', 'https://api.example');
-    expect(thrownBy(() => signer.verify('GET', '/x', queryOf(other.sign('GET', '/x', 60).url))).code).toBe('not_found');
   });
 });
 

@@ -10,6 +10,8 @@ export interface RoutePolicy {
   readonly consumes?: readonly string[] | '*';
   /** Media type of the answer, for `Accept`: application/json unless said; `*` for whatever was stored. */
   readonly produces?: string;
+  /** The handler counts the request against the rate limit (`request.charge`): it knows whether the same was sent a moment ago. */
+  readonly chargedBy?: 'handler';
 }
 
 declare module 'fastify' {
@@ -19,6 +21,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set wherever the policy asks for a key. */
     principal: Principal | null;
+    /** Counts the request against its tenant's rate limit; the edge does it unless the policy leaves it to the handler. @throws LikenessError `rate_limited` */
+    charge: () => void;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Upload } from '@likeness/contracts';
-import type { Signer } from '../http/signed-url.ts';
+import type { Signer } from '@likeness/platform/links';
 import type { UploadRow } from './uploads.store.ts';
 
 /** How long the link of a declared upload may be used. */

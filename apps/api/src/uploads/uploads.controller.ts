@@ -1,12 +1,12 @@
 import { Controller, Inject, Param, Post, Put, Query, Req, Res } from '@nestjs/common';
 import { CreateUpload, newId, type TenantId, type Upload } from '@likeness/contracts';
+import { SignedQuery } from '@likeness/platform/links';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { contract, parseContract, refused } from '../http/contract.ts';
 import { principalOf } from '../http/edge.ts';
 import { idempotentRequest, type IdempotentRequest } from '../http/idempotency.ts';
 import { isMultipart, readForm } from '../http/multipart.ts';
 import { Policy } from '../http/policy.ts';
-import { SignedQuery } from '../http/signed-url.ts';
 import { PARTS, type Parts } from '../parts.ts';
 import { keepPicture, type ReceivedPicture } from './keep-picture.ts';
 import { contentPathOf, presentUpload } from './present-upload.ts';

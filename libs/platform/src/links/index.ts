@@ -1,0 +1,1 @@
+export { createSigner, SignedQuery, type Signer } from './signed-url.ts';
