@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Generation, WebhookBody } from '@likeness/contracts';
+import type { Generation, GenerationEvent } from '@likeness/contracts';
 import { Webhook } from 'standardwebhooks';
 
 export interface Receiver {
@@ -11,7 +11,7 @@ export interface Receiver {
   readonly address: string;
   readonly url: string;
   /** Resolves with the first webhook of this generation, its signature checked. */
-  received(generationId: string, secret: string, timeoutMs: number): Promise<WebhookBody>;
+  received(generationId: string, secret: string, timeoutMs: number): Promise<GenerationEvent>;
   close(): Promise<void>;
 }
 
@@ -34,7 +34,7 @@ export async function startReceiver(): Promise<Receiver> {
     received: async (generationId, secret, timeoutMs) => {
       for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await sleep(20))
         for (const { headers, body } of deliveries)
-          if (body.includes(generationId)) return new Webhook(secret).verify(body, headers) as WebhookBody;
+          if (body.includes(generationId)) return new Webhook(secret).verify(body, headers) as GenerationEvent;
       throw new Error(`no webhook for ${generationId} arrived within ${timeoutMs / 1000} s`);
     },
     close: () =>

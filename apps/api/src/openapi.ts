@@ -5,6 +5,7 @@ import {
   CreateGenerationPart,
   CreateUpload,
   Generation,
+  GenerationEvent,
   GenerationList,
   GetGeneration,
   ListGenerations,
@@ -12,7 +13,6 @@ import {
   SCOPES,
   Upload,
   WAIT_MAX_SECONDS,
-  WebhookBody,
 } from '@likeness/contracts';
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
@@ -90,7 +90,7 @@ const createGeneration: ZodOpenApiOperationObject = {
       '{$request.body#/webhook}': {
         post: {
           summary: 'Standard Webhooks: signed with webhook-id, webhook-timestamp and webhook-signature',
-          requestBody: { content: json(WebhookBody) },
+          requestBody: { content: json(GenerationEvent) },
           responses: { '204': { description: 'Taken. Anything but 2xx is tried again.' } },
         },
       },

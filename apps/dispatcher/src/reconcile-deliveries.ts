@@ -13,9 +13,9 @@ export async function reconcileLostAttempts(db: Db): Promise<number> {
     sql`
     WITH lost AS (
       UPDATE webhook_delivery
-         SET lease_until = NULL, next_attempt_at = CASE WHEN attempt < ${RETRY_SCHEDULE.length}::int THEN now() END,
-             status = CASE WHEN attempt < ${RETRY_SCHEDULE.length}::int THEN 'pending' ELSE 'exhausted' END,
-             completed_at = CASE WHEN attempt < ${RETRY_SCHEDULE.length}::int THEN NULL ELSE now() END
+         SET lease_until = NULL, next_attempt_at = CASE WHEN attempt - attempts_before < ${RETRY_SCHEDULE.length}::int THEN now() END,
+             status = CASE WHEN attempt - attempts_before < ${RETRY_SCHEDULE.length}::int THEN 'pending' ELSE 'exhausted' END,
+             completed_at = CASE WHEN attempt - attempts_before < ${RETRY_SCHEDULE.length}::int THEN NULL ELSE now() END
        WHERE id IN (SELECT id FROM webhook_delivery WHERE status = 'pending' AND lease_until < now() AND next_attempt_at IS NULL
                      ORDER BY lease_until LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)
       RETURNING id, tenant_id, attempt, status

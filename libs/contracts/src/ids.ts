@@ -11,6 +11,10 @@ export const idPrefixes = {
   stage: 'stg',
   artifact: 'art',
   upload: 'upl',
+  batch: 'bat',
+  subject: 'sub',
+  erasure: 'ers',
+  endpoint: 'whe',
   delivery: 'whd',
   tenant: 'ten',
   key: 'key',
@@ -24,6 +28,10 @@ export type GenerationId = Id<'generation'>;
 export type StageId = Id<'stage'>;
 export type ArtifactId = Id<'artifact'>;
 export type UploadId = Id<'upload'>;
+export type BatchId = Id<'batch'>;
+export type SubjectId = Id<'subject'>;
+export type ErasureId = Id<'erasure'>;
+export type EndpointId = Id<'endpoint'>;
 export type DeliveryId = Id<'delivery'>;
 export type TenantId = Id<'tenant'>;
 export type KeyId = Id<'key'>;

@@ -1,4 +1,4 @@
-import { LikenessError, newId, WebhookBody, type GenerationId, type StageId, type StageName } from '@likeness/contracts';
+import { GenerationEvent, LikenessError, newId, type GenerationId, type StageId, type StageName } from '@likeness/contracts';
 import { exec, listen, sql } from '@likeness/platform/db';
 import { describe, expect, it } from 'vitest';
 import { flow } from './flow.ts';
@@ -37,7 +37,7 @@ async function completedDelivery(id: GenerationId) {
   const [delivery] = deliveries;
   if (!delivery) throw new Error('just counted');
   const { status, sequence, error } = await journey().generation(id);
-  const body = WebhookBody.parse(delivery.body);
+  const body = GenerationEvent.parse(delivery.body);
   expect(body.data).toMatchObject({ id, status, sequence, error, metadata: { order: '17' } });
   expect(delivery).toMatchObject({ sequence, url: 'https://example.com/hook' });
   expect(Math.abs(secondsFromNow(new Date(body.timestamp)))).toBeLessThan(10);
@@ -85,7 +85,7 @@ describe('claimStage', () => {
     expect((await journey().generation(created.id))['started_at']).toEqual(started_at);
     const deliveries = await journey().deliveries(created.id);
     expect(deliveries.map(({ type, sequence }) => [type, sequence])).toEqual([['generation.started', 2]]);
-    expect(WebhookBody.parse(deliveries[0]?.body).data).toMatchObject({ status: 'processing', error: null, output: [] });
+    expect(GenerationEvent.parse(deliveries[0]?.body).data).toMatchObject({ status: 'processing', error: null, output: [] });
     expect(await journey().messages(deliveries[0]?.id ?? '')).toHaveLength(1);
   });
 
@@ -172,11 +172,23 @@ describe('heartbeat', () => {
       [4, { step: 2, total: 4 }],
     ]);
     const deliveries = await journey().deliveries(id);
-    expect(deliveries.map(({ type, sequence }) => [type, sequence])).toEqual([
-      ['generation.progress', 3],
-      ['generation.progress', 4],
-    ]);
-    deliveries.forEach(({ body }) => WebhookBody.parse(body));
+    expect(deliveries.map(({ type, sequence }) => [type, sequence])).toEqual([['generation.progress', 3]]);
+    deliveries.forEach(({ body }) => GenerationEvent.parse(body));
+  });
+
+  it('tells receivers at most once in half a second', async () => {
+    const { id, stage } = await start({ events: ['progress'] });
+    const beat = (step: number) => heartbeat(journey().db, stage, { step, total: 4 });
+    await beat(1);
+    await beat(2);
+    await exec(
+      journey().db,
+      sql`UPDATE webhook_delivery SET created_at = created_at - interval '500 milliseconds' WHERE generation_id = ${id}`,
+    );
+    await beat(3);
+    await beat(4);
+    expect((await journey().deliveries(id)).map(({ sequence }) => sequence)).toEqual([3, 5]);
+    expect((await journey().events(id)).filter(({ type }) => type === 'progress')).toHaveLength(4);
   });
 
   it('brings the news of a cancel', async () => {

@@ -9,6 +9,7 @@
 import { newId, type GenerationId, type JobError, type StageId, type StageName, type TenantId, type WorkerId } from '@likeness/contracts';
 import { empty, exec, json, one, sql, type Db, type Sql } from '@likeness/platform/db';
 import { z } from 'zod';
+import { announced } from './announce.ts';
 import { flow } from './flow.ts';
 import { ClaimedStage, type Fence, type KeptArtifact, type Progress } from './generation.ts';
 
@@ -67,7 +68,7 @@ export const heartbeat = (db: Db, fence: Fence, progress: Progress | null): Prom
       UPDATE generation g SET progress = ${json(progress)}::jsonb, sequence = sequence + 1
         FROM beaten WHERE g.id = beaten.generation_id AND ${progress !== null}::boolean AND g.progress IS DISTINCT FROM ${json(progress)}::jsonb
       RETURNING g.*
-    ), ${recorded('progress')}, ${called('progress')}
+    ), ${recorded('progress')}, ${called('progress', seldom)}
     SELECT locked.cancel_requested, (SELECT array_agg(${notified}::text) FROM moved) AS told
       FROM beaten JOIN locked ON locked.id = beaten.generation_id`,
   );
@@ -287,26 +288,30 @@ function queued(name: StageName): Sql {
     )`;
 }
 
-type WebhookEvent = 'started' | 'progress' | 'completed';
+/** A body stays below its 20 KB whatever a client had written into it. */
+const METADATA_BYTES = 12_000;
+const DETAIL_CHARACTERS = 1_000;
+const PROGRESS_EVERY_MS = 500;
 
-/** The webhook of what `moved` has become, for those who asked for it. Its body is made here, once: every try sends the same. */
-function called(event: WebhookEvent, condition: Sql = empty, output: readonly object[] = []): Sql {
-  const type = `generation.${event}`;
-  return sql`
-    called AS (
-      INSERT INTO webhook_delivery (id, tenant_id, generation_id, type, sequence, url, body)
-      SELECT ${newId('delivery')}, tenant_id, id, ${type}, sequence, webhook_url, jsonb_build_object(
-               'type', ${type}::text, 'timestamp', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-               'data', jsonb_build_object('id', id, 'status', status, 'sequence', sequence, 'metadata', metadata, 'error', error,
-                                          'output', ${json(output)}::jsonb))
-        FROM (SELECT * FROM moved ${condition}) AS wanted
-       WHERE webhook_url IS NOT NULL AND ${event} = ANY (webhook_events)
-      RETURNING id, tenant_id
-    ), posted AS (
-      INSERT INTO outbox (job, queue, ref_id, n, tenant_id) SELECT 'deliver-webhook', 'webhooks', id, 1, tenant_id FROM called
-      RETURNING pg_notify('outbox', 'webhooks')
-    )`;
+/** The webhooks of what `moved` has become. */
+function called(event: 'started' | 'progress' | 'completed', condition: Sql = empty, output: readonly object[] = []): Sql {
+  return announced(
+    `generation.${event}`,
+    sql`
+      SELECT tenant_id, id AS generation_id, sequence, CASE WHEN ${event}::text = ANY (webhook_events) THEN webhook_url END AS url,
+             webhook_format AS format,
+             jsonb_build_object('id', id, 'status', status, 'sequence', sequence,
+               'metadata', CASE WHEN octet_length(metadata::text) <= ${METADATA_BYTES}::int THEN metadata ELSE '{}' END,
+               'error', error || jsonb_build_object('detail', left(error->>'detail', ${DETAIL_CHARACTERS}::int)),
+               'output', ${json(output)}::jsonb) AS data
+        FROM moved ${condition}`,
+  );
 }
+
+/** A receiver hears of progress now and then, however often a worker reports it. */
+const seldom: Sql = sql`
+  WHERE NOT EXISTS (SELECT FROM webhook_delivery d WHERE d.generation_id = moved.id AND d.type = 'generation.progress'
+                       AND d.created_at > now() - ${PROGRESS_EVERY_MS}::int * interval '1 millisecond')`;
 
 /** Tells those who wait that the generation has changed. For a SELECT from `moved`. */
 const notified: Sql = sql`pg_notify('generation', moved.id)`;

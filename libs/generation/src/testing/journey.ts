@@ -1,13 +1,13 @@
 /** A database with one tenant, generations put into it as the API does, and what a test has to see or to set by hand. */
 import {
-  type EventType,
   newId,
   type ArtifactId,
+  type EventType,
+  type GenerationEvent,
   type GenerationId,
   type StageId,
   type StageName,
   type TenantId,
-  type WebhookBody,
 } from '@likeness/contracts';
 import { exec, json, many, one, openDb, sql, testDatabase, type Db } from '@likeness/platform/db';
 import { afterAll, beforeAll } from 'vitest';
@@ -56,7 +56,7 @@ const DeliveryRow = z.object({
   type: z.custom<EventType>(),
   sequence: z.number(),
   url: z.string(),
-  body: z.custom<WebhookBody>(),
+  body: z.custom<GenerationEvent>(),
 });
 const MessageRow = z.object({
   job: z.string(),
