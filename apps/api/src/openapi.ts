@@ -83,6 +83,7 @@ const createGeneration: ZodOpenApiOperationObject = {
       'input_url_blocked',
       'webhook_url_blocked',
       'queue_full',
+      'quota_exceeded',
     ),
   },
   callbacks: {

@@ -109,7 +109,7 @@ export function completeStage(db: Db, fence: Fence, name: StageName, { artifacts
              ${next === null ? ending('succeeded') : sql`stage = ${next}, progress = NULL`}
         FROM done WHERE g.id = done.generation_id
       RETURNING g.*
-    ), ${next === null ? sql`${recorded('completed')}, ${called('completed', empty, output)}` : sql`${recorded('status')}, ${queued(next)}`}
+    ), ${next === null ? sql`${recorded('completed')}, ${metered}, ${called('completed', empty, output)}` : sql`${recorded('status')}, ${queued(next)}`}
     SELECT id, ${notified} ${next === null ? empty : sql`, pg_notify('outbox', ${flow[next].queue})`} FROM moved`,
   );
 }
@@ -152,7 +152,7 @@ export const failStage = (db: Db, fence: Fence, error: JobError): Promise<boolea
       UPDATE generation g SET sequence = sequence + 1, error = ${json(error)}::jsonb, ${ending('failed')}
         FROM halted WHERE g.id = halted.generation_id
       RETURNING g.*
-    ), ${recorded('completed')}, ${called('completed')}
+    ), ${recorded('completed')}, ${metered}, ${called('completed')}
     SELECT id, ${notified} FROM moved`,
   );
 
@@ -208,7 +208,7 @@ const end = (db: Db, condition: Sql, assignments: Sql): Promise<boolean> =>
       SELECT id FROM generation WHERE ${condition} FOR UPDATE
     ), ${halted}, moved AS (
       UPDATE generation g SET sequence = sequence + 1, ${assignments} FROM locked WHERE g.id = locked.id RETURNING g.*
-    ), ${recorded('completed')}, ${called('completed')}
+    ), ${recorded('completed')}, ${metered}, ${called('completed')}
     SELECT id, ${notified} FROM moved`,
   );
 
@@ -275,6 +275,13 @@ function recorded(type: 'status' | 'progress' | 'completed'): Sql {
       SELECT id, tenant_id, sequence, ${type}, jsonb_build_object('status', status, 'stage', stage, 'progress', progress) FROM moved
     )`;
 }
+
+/** What the generation that `moved` to its end has used. */
+const metered: Sql = sql`
+    metered AS (
+      INSERT INTO usage_entry (tenant_id, day, status, images, gpu_seconds, cache_hits)
+      SELECT tenant_id, (completed_at AT TIME ZONE 'UTC')::date, status, images, gpu_seconds, 0 FROM moved
+    )`;
 
 /** The next stage and its message. */
 function queued(name: StageName): Sql {

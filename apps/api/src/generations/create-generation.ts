@@ -15,7 +15,7 @@ import { resolveInput } from './resolve-input.ts';
 /**
  * The id of the new generation; null when another request has used the idempotency key meanwhile.
  * @throws LikenessError `validation_failed`, `input_url_blocked`, `webhook_url_blocked`, `image_unreadable`, `image_too_small`,
- *   `upload_invalid`, `queue_full`, `storage_unavailable`
+ *   `upload_invalid`, `queue_full`, `quota_exceeded`, `storage_unavailable`
  */
 export async function createGeneration(
   parts: Parts,
@@ -55,7 +55,7 @@ export async function insertGeneration(
   const id = newId('generation');
   const [judgement] = await insertGenerations(db, principal, [{ ...wanted, id }], { ...options, resourceId: id });
   if (!judgement) throw new Error('every generation is judged');
-  const refusal = refusalOf(judgement, principal);
+  const refusal = refusalOf(judgement);
   if (refusal) throw refusal;
   return judgement.created ? id : null;
 }

@@ -8,6 +8,7 @@ import { empty, json, many, sql, type Db, type Sql } from '@likeness/platform/db
 import { z } from 'zod';
 import type { Principal } from '../http/api-keys.ts';
 import { claimKey, keyIsOurs, type IdempotentRequest } from '../http/idempotency.ts';
+import { Refusal, refusalError } from '../limits/admission.ts';
 
 export interface NewGeneration {
   readonly id: GenerationId;
@@ -38,17 +39,16 @@ export interface Insertion {
   readonly also?: Sql;
 }
 
-const Judgement = z.object({ unusable: z.string().nullable(), admitted: z.boolean(), created: z.boolean() });
+const Judgement = z.object({ unusable: z.string().nullable(), refusal: Refusal.nullable(), admitted: z.boolean(), created: z.boolean() });
 export type Judgement = z.infer<typeof Judgement>;
 
 /** What has become of each, in the order given. None is created when another request has used the idempotency key meanwhile. */
 export function insertGenerations(
   db: Db,
-  principal: Principal,
+  { tenantId }: Principal,
   wanted: readonly NewGeneration[],
   insertion: Insertion,
 ): Promise<Judgement[]> {
-  const { tenantId, maxActive } = principal;
   const { idempotent, resourceId, regardless = false, expiredUploads = false, batchId = null, also = empty } = insertion;
   const { job, queue } = flow[FIRST_STAGE];
   const rows = wanted.map((one, place) => ({ ...rowOf(one), place, stage_id: newId('stage') }));
@@ -69,7 +69,8 @@ export function insertGenerations(
     ), usable AS (
       SELECT place, row_number() OVER (ORDER BY place) AS nth FROM judged WHERE unusable IS NULL
     ), room AS MATERIALIZED (
-      SELECT room_for(${tenantId}, ${maxActive}::int, (SELECT count(*) FROM usable)::int) AS room
+      SELECT r.admitted AS room, r.refusal
+        FROM admission(${tenantId}, ARRAY(SELECT (input->>'num_images')::int FROM usable JOIN wanted USING (place) ORDER BY nth)) AS r
     ), admitted AS MATERIALIZED (
       SELECT place FROM usable, room WHERE nth <= room
     ), claimed AS (
@@ -77,8 +78,8 @@ export function insertGenerations(
     ), created AS (
       INSERT INTO generation (id, tenant_id, status, stage, input, pack, priority, metadata, webhook_url, webhook_events, retention, deadline_at,
                               batch_id, custom_id, retry_of)
-      SELECT id, ${tenantId}, 'queued', ${FIRST_STAGE}, input, pack, priority, metadata, webhook, webhook_events, retention,
-             now() + deadline_seconds * interval '1 second', ${batchId}, custom_id, retry_of
+      SELECT id, ${tenantId}, 'queued', ${FIRST_STAGE}, input, pack, priority, metadata, webhook, webhook_events,
+             coalesce(retention, (SELECT t.retention::interval FROM tenant t WHERE t.id = ${tenantId})), now() + deadline_seconds * interval '1 second', ${batchId}, custom_id, retry_of
         FROM wanted JOIN admitted USING (place) WHERE ${keyIsOurs(idempotent)}
       RETURNING id, sequence, priority
     ), staged AS (
@@ -93,8 +94,8 @@ export function insertGenerations(
     ), told AS (
       SELECT count(pg_notify('outbox', ${queue})) FROM (SELECT FROM created LIMIT 1) AS any_created
     ) ${also}
-    SELECT unusable, admitted.place IS NOT NULL AS admitted, created.id IS NOT NULL AS created
-      FROM told, judged JOIN wanted USING (place) LEFT JOIN admitted USING (place) LEFT JOIN created USING (id)
+    SELECT unusable, room.refusal, admitted.place IS NOT NULL AS admitted, created.id IS NOT NULL AS created
+      FROM told, room, judged JOIN wanted USING (place) LEFT JOIN admitted USING (place) LEFT JOIN created USING (id)
      ORDER BY place`,
   );
 }
@@ -105,12 +106,10 @@ const rowOf = ({ pack: { name, version, trained }, ...one }: NewGeneration) => (
   priority: one.priority ?? 'normal',
   metadata: one.metadata ?? {},
   webhook_events: one.webhook_events ?? ['completed'],
-  retention: one.retention ?? 'P30D',
 });
 
 /** Why one was not made; undefined for one that was, or that another request with the same key has made. */
-export function refusalOf({ unusable, admitted }: Judgement, { maxActive }: Principal): LikenessError | undefined {
+export function refusalOf({ unusable, refusal, admitted }: Judgement): LikenessError | undefined {
   if (unusable !== null) return new LikenessError('upload_invalid', `The upload ${unusable} is missing, not ready, or expired.`);
-  if (admitted) return undefined;
-  return new LikenessError('queue_full', `${maxActive} generations may be under way at once, and as many are.`, { retryAfter: 5 });
+  return admitted || refusal === null ? undefined : refusalError(refusal);
 }

@@ -10,7 +10,6 @@ export interface Principal {
   readonly tenantId: TenantId;
   readonly scopes: ReadonlySet<Scope>;
   readonly rateLimitPerMinute: number;
-  readonly maxActive: number;
 }
 
 const KeyRow = z.object({
@@ -19,7 +18,6 @@ const KeyRow = z.object({
   scopes: z.array(z.enum(SCOPES)),
   expires_at: z.date().nullable(),
   rate_limit_per_minute: z.number(),
-  max_active: z.number(),
 });
 type KeyRow = z.infer<typeof KeyRow>;
 
@@ -38,7 +36,7 @@ export function createAuthenticator(db: Db, now: () => number = Date.now): (auth
       db,
       KeyRow,
       sql`
-      SELECT k.tenant_id, k.secret_hash, k.scopes, k.expires_at, t.rate_limit_per_minute, t.max_active
+      SELECT k.tenant_id, k.secret_hash, k.scopes, k.expires_at, t.rate_limit_per_minute
         FROM api_key k JOIN tenant t ON t.id = k.tenant_id
        WHERE k.id = ${id} AND k.revoked_at IS NULL`,
     );
@@ -62,7 +60,6 @@ export function createAuthenticator(db: Db, now: () => number = Date.now): (auth
       tenantId: row.tenant_id,
       scopes: new Set(row.scopes),
       rateLimitPerMinute: row.rate_limit_per_minute,
-      maxActive: row.max_active,
     };
   };
 }
