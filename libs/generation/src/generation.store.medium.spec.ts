@@ -20,7 +20,10 @@ const start = async (options: NewGeneration = {}) => {
   return { ...created, stage: await journey().claimed(created.stageId) };
 };
 const blurred = new LikenessError('no_face_detected', 'No face was found in the 8×8 picture.').toJobError('parse');
-const late = new LikenessError('deadline_exceeded', 'The deadline has passed.').toJobError('parse');
+const late = {
+  ...new LikenessError('deadline_exceeded', '').toJobError('parse'),
+  detail: expect.stringMatching(/^The deadline \d{4}-\d\d-\d\dT[\d:.]{12}Z passed before the end\.$/) as string,
+};
 const secondsFromNow = (date: unknown) => (Number(date) - Date.now()) / 1000;
 
 /** Runs a statement that must change nothing at all. */
@@ -154,6 +157,28 @@ describe('claimStage', () => {
 });
 
 describe('heartbeat', () => {
+  it('tells of a new preview by an event of its own, and keeps it until the next', async () => {
+    const { id, stage } = await start();
+    const beat = (step: number, preview?: string) => heartbeat(journey().db, stage, { step, total: 4, ...(preview && { preview }) });
+    await beat(1);
+    await beat(2, 'a');
+    await beat(2, 'a');
+    await beat(3);
+    await beat(3, 'b');
+    const seen = (await journey().events(id)).slice(2).map(({ sequence, type, data }) => [sequence, type, data.progress]);
+    expect(seen).toEqual([
+      [3, 'progress', { step: 1, total: 4 }],
+      [4, 'progress', { step: 2, total: 4, preview: 'a' }],
+      [5, 'preview', { step: 2, total: 4, preview: 'a' }],
+      [6, 'progress', { step: 3, total: 4, preview: 'a' }],
+      [7, 'progress', { step: 3, total: 4, preview: 'b' }],
+      [8, 'preview', { step: 3, total: 4, preview: 'b' }],
+    ]);
+    expect((await journey().generation(id)).sequence).toBe(8);
+    await journey().complete(stage);
+    expect((await journey().generation(id))['progress']).toBeNull();
+  });
+
   it('renews the lease, and shows progress only when there is some', async () => {
     const { id, stageId, stage } = await start({ events: ['progress'] });
     await journey().lapse(stageId);
@@ -432,29 +457,51 @@ describe('requestCancel', () => {
 describe('the deadline', () => {
   it('expires what no worker has begun', async () => {
     const { id, stageId } = await journey().create({ deadline: -1 });
-    expect(await expire(journey().db, id, late)).toBe(true);
+    expect(await expire(journey().db, id)).toBe(true);
     expect(await journey().generation(id)).toMatchObject({ status: 'expired', stage: null, error: late, sequence: 2, started_at: null });
     expect(await journey().stage(stageId)).toMatchObject({ status: 'canceled' });
     expect(await journey().messages(stageId)).toEqual([]);
     expect((await completedDelivery(id)).data.status).toBe('expired');
-    await expectUnchanged(id, () => expire(journey().db, id, late), false);
+    await expectUnchanged(id, () => expire(journey().db, id), false);
   });
 
   it('cancels what is at work, with the reason', async () => {
     const { id, stage } = await start({ deadline: 60 });
-    await expectUnchanged(id, () => requestCancelForDeadline(journey().db, id, late), false);
+    await expectUnchanged(id, () => requestCancelForDeadline(journey().db, id), false);
     await journey().set(id, 'deadline_at', -1);
-    await expectUnchanged(id, () => expire(journey().db, id, late), false);
-    expect(await requestCancelForDeadline(journey().db, id, late)).toBe(true);
-    await expectUnchanged(id, () => requestCancelForDeadline(journey().db, id, late), false);
+    await expectUnchanged(id, () => expire(journey().db, id), false);
+    expect(await requestCancelForDeadline(journey().db, id)).toBe(true);
+    await expectUnchanged(id, () => requestCancelForDeadline(journey().db, id), false);
     await expectUnchanged(id, () => journey().complete(stage), false);
+    expect(await journey().generation(id)).toMatchObject({ status: 'processing', error: null });
     expect(await settleCancel(journey().db, id, stage)).toBe(true);
     expect((await completedDelivery(id)).data).toMatchObject({ status: 'canceled', error: late });
   });
 
+  it('is heard by the next heartbeat, and then ends what is at work', async () => {
+    const { id, stage } = await start({ deadline: 60 });
+    await expectUnchanged(id, () => settleCancel(journey().db, id, stage), false);
+    await journey().set(id, 'deadline_at', -1);
+    expect(await heartbeat(journey().db, stage, null)).toEqual({ cancel_requested: true });
+    await expectUnchanged(id, () => settleCancel(journey().db, id, 'idle'), false);
+    expect(await settleCancel(journey().db, id, stage)).toBe(true);
+    expect(await journey().generation(id)).toMatchObject({
+      status: 'canceled',
+      error: late,
+      cancel_requested_at: expect.any(Date) as Date,
+    });
+  });
+
+  it('that has not passed is no reason of a cancel', async () => {
+    const { id, stage } = await start({ deadline: 60 });
+    await requestCancel(journey().db, journey().tenantId, id);
+    expect(await settleCancel(journey().db, id, stage)).toBe(true);
+    expect(await journey().generation(id)).toMatchObject({ status: 'canceled', error: null });
+  });
+
   it('is not there for those who set none', async () => {
     const { id } = await journey().create();
-    await expectUnchanged(id, () => expire(journey().db, id, late), false);
+    await expectUnchanged(id, () => expire(journey().db, id), false);
   });
 });
 

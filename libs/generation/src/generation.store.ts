@@ -6,7 +6,16 @@
  * The generation's row is locked first everywhere, which makes the changes of one generation follow each other; the fence
  * (attempt and status) is checked by the UPDATE of the stage, which sees what was committed while it waited for the lock.
  */
-import { newId, type GenerationId, type JobError, type StageId, type StageName, type TenantId, type WorkerId } from '@likeness/contracts';
+import {
+  LikenessError,
+  newId,
+  type GenerationId,
+  type JobError,
+  type StageId,
+  type StageName,
+  type TenantId,
+  type WorkerId,
+} from '@likeness/contracts';
 import { empty, exec, json, one, sql, type Db, type Sql } from '@likeness/platform/db';
 import { z } from 'zod';
 import { announced } from './announce.ts';
@@ -53,23 +62,28 @@ export const claimStage = (db: Db, stageId: StageId, workerId: WorkerId): Promis
 
 const Beat = z.object({ cancel_requested: z.boolean() });
 
-/** Renews the lease and shows the progress. Null: the lease is lost, and with it the right to write anything. */
+/**
+ * Renews the lease and shows the progress; a new preview is an event of its own, after that of the progress. Null: the lease is
+ * lost, and with it the right to write anything.
+ */
 export const heartbeat = (db: Db, fence: Fence, progress: Progress | null): Promise<z.infer<typeof Beat> | null> =>
   one(
     db,
     Beat,
     sql`
     WITH locked AS (
-      SELECT id, cancel_requested_at IS NOT NULL AS cancel_requested FROM generation
-       WHERE id = ${fence.generation_id} AND status = 'processing' FOR UPDATE
+      SELECT id, ${toBeCanceled} AS cancel_requested, coalesce(progress, '{}') || ${json(progress ?? {})}::jsonb AS shown,
+             coalesce(${progress?.preview ?? null}::text <> coalesce(progress->>'preview', ''), false) AS previewed
+        FROM generation WHERE id = ${fence.generation_id} AND status = 'processing' FOR UPDATE
     ), beaten AS (
       UPDATE stage s SET lease_until = ${lease} FROM locked WHERE ${holds(fence)} RETURNING s.generation_id
     ), moved AS (
-      UPDATE generation g SET progress = ${json(progress)}::jsonb, sequence = sequence + 1
-        FROM beaten WHERE g.id = beaten.generation_id AND ${progress !== null}::boolean AND g.progress IS DISTINCT FROM ${json(progress)}::jsonb
-      RETURNING g.*
-    ), ${recorded('progress')}, ${called('progress', seldom)}
-    SELECT locked.cancel_requested, (SELECT array_agg(${notified}::text) FROM moved) AS told
+      UPDATE generation g SET progress = shown, sequence = sequence + 1 + previewed::int
+        FROM beaten JOIN locked ON locked.id = beaten.generation_id
+       WHERE g.id = beaten.generation_id AND ${progress !== null}::boolean AND g.progress IS DISTINCT FROM shown
+      RETURNING g.*, previewed
+    ), ${recordedAs(sql`CASE WHEN previewed THEN ARRAY['progress', 'preview'] ELSE ARRAY['progress'] END`)}, ${called('progress', seldom)}
+    SELECT locked.cancel_requested, (SELECT array_agg(pg_notify('generation', moved.id)::text) FROM moved) AS told
       FROM beaten JOIN locked ON locked.id = beaten.generation_id`,
   );
 
@@ -186,18 +200,15 @@ export const settleCancel = (db: Db, generationId: GenerationId, by: Fence | 'id
   const allowed = by === 'forced' ? sql`true` : by === 'idle' ? sql`NOT ${running}` : held(by);
   return end(
     db,
-    sql`id = ${generationId} AND status IN ('queued', 'processing') AND cancel_requested_at IS NOT NULL AND ${allowed}`,
-    ending('canceled'),
+    sql`id = ${generationId} AND status IN ('queued', 'processing') AND ${toBeCanceled} AND ${allowed}`,
+    sql`cancel_requested_at = coalesce(cancel_requested_at, now()), ${ending('canceled')},
+        error = CASE WHEN deadline_at <= coalesce(cancel_requested_at, now()) THEN ${deadlineExceeded} END`,
   );
 };
 
 /** Past its deadline before any worker began: expired. */
-export const expire = (db: Db, generationId: GenerationId, error: JobError): Promise<boolean> =>
-  end(
-    db,
-    sql`id = ${generationId} AND status = 'queued' AND deadline_at <= now()`,
-    sql`error = ${json(error)}::jsonb, ${ending('expired')}`,
-  );
+export const expire = (db: Db, generationId: GenerationId): Promise<boolean> =>
+  end(db, sql`id = ${generationId} AND status = 'queued' AND deadline_at <= now()`, sql`error = ${deadlineExceeded}, ${ending('expired')}`);
 
 /** Ends the generation that the condition allows, and whatever stage of it is not over. */
 const end = (db: Db, condition: Sql, assignments: Sql): Promise<boolean> =>
@@ -212,13 +223,13 @@ const end = (db: Db, condition: Sql, assignments: Sql): Promise<boolean> =>
     SELECT id, ${notified} FROM moved`,
   );
 
-/** Past its deadline while at work: a cancel with a reason. */
-export const requestCancelForDeadline = (db: Db, generationId: GenerationId, error: JobError): Promise<boolean> =>
+/** Past its deadline while at work: a cancel like any other, whose end will have the reason. */
+export const requestCancelForDeadline = (db: Db, generationId: GenerationId): Promise<boolean> =>
   changed(
     db,
     sql`
     WITH moved AS (
-      UPDATE generation SET cancel_requested_at = now(), error = ${json(error)}::jsonb, sequence = sequence + 1
+      UPDATE generation SET cancel_requested_at = now(), sequence = sequence + 1
        WHERE id = ${generationId} AND status = 'processing' AND deadline_at <= now() AND cancel_requested_at IS NULL
       RETURNING *
     ), ${recorded('status')}
@@ -267,12 +278,24 @@ const halted: Sql = sql`
       DELETE FROM outbox WHERE id IN (SELECT o.id FROM outbox o JOIN halted ON o.ref_id = halted.id FOR UPDATE OF o SKIP LOCKED)
     )`;
 
+/** Somebody wants a generation under way to end: who asked for it, or its deadline. */
+const toBeCanceled: Sql = sql`(cancel_requested_at IS NOT NULL OR (status = 'processing' AND coalesce(deadline_at <= now(), false)))`;
+
+/** The error of a generation whose deadline has passed. */
+const deadlineExceeded: Sql = sql`
+  ${json(new LikenessError('deadline_exceeded', '').toJobError(null))}::jsonb || jsonb_build_object('stage', stage, 'detail',
+    to_char(deadline_at AT TIME ZONE 'UTC', '"The deadline "YYYY-MM-DD"T"HH24:MI:SS.MS"Z passed before the end."'))`;
+
 /** The event of what `moved` has become. */
-function recorded(type: 'status' | 'progress' | 'completed'): Sql {
+const recorded = (type: 'status' | 'completed'): Sql => recordedAs(sql`ARRAY[${type}]`);
+
+/** Several events of one change, by which the sequence has risen. */
+function recordedAs(types: Sql): Sql {
   return sql`
     recorded AS (
       INSERT INTO event (generation_id, tenant_id, sequence, type, data)
-      SELECT id, tenant_id, sequence, ${type}, jsonb_build_object('status', status, 'stage', stage, 'progress', progress) FROM moved
+      SELECT id, tenant_id, sequence - cardinality(${types}) + nth, type, jsonb_build_object('status', status, 'stage', stage, 'progress', progress)
+        FROM moved, unnest(${types}) WITH ORDINALITY AS told (type, nth)
     )`;
 }
 
@@ -320,8 +343,8 @@ const seldom: Sql = sql`
   WHERE NOT EXISTS (SELECT FROM webhook_delivery d WHERE d.generation_id = moved.id AND d.type = 'generation.progress'
                        AND d.created_at > now() - ${PROGRESS_EVERY_MS}::int * interval '1 millisecond')`;
 
-/** Tells those who wait that the generation has changed. For a SELECT from `moved`. */
-const notified: Sql = sql`pg_notify('generation', moved.id)`;
+/** Tells those who wait that the generation has changed, and whoever watches over its batch that one more has ended. For a SELECT from `moved`. */
+const notified: Sql = sql`pg_notify('generation', moved.id), CASE WHEN moved.completed_at IS NOT NULL AND moved.batch_id IS NOT NULL THEN pg_notify('batch', moved.batch_id) END`;
 
 /**
  * Assignments that number one more message of a stage. The queue drops an id that it has seen, and a worker may be done with the

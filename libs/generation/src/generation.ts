@@ -25,6 +25,8 @@ export interface Fence extends Pick<ClaimedStage, 'id' | 'generation_id' | 'atte
 export interface Progress {
   readonly step: number;
   readonly total: number;
+  /** The object key of a picture of the present state, a new one for every picture; it stays until the next. */
+  readonly preview?: string;
 }
 
 /** An object that a stage has written, ready to be pointed at. */

@@ -40,20 +40,19 @@ export async function reconcileLeases(db: Db): Promise<number> {
   return lost.length;
 }
 
-const Overdue = z.object({ id: z.custom<GenerationId>(), deadline_at: z.date(), stage: StageName.nullable() });
+const Overdue = z.object({ id: z.custom<GenerationId>() });
 
 /** Generations past their deadline: expired when no worker had begun, else canceled with `deadline_exceeded`. Returns how many. */
 export async function reconcileDeadlines(db: Db): Promise<number> {
   const overdue = await many(
     db,
     Overdue,
-    sql`SELECT id, deadline_at, stage FROM generation
+    sql`SELECT id FROM generation
          WHERE deadline_at <= now() AND status IN ('queued', 'processing') AND cancel_requested_at IS NULL ORDER BY deadline_at LIMIT ${BATCH}`,
   );
-  for (const { id, deadline_at, stage } of overdue) {
-    const error = new LikenessError('deadline_exceeded', `The deadline ${deadline_at.toISOString()} has passed.`).toJobError(stage);
-    if (await expire(db, id, error)) continue;
-    if (await requestCancelForDeadline(db, id, error)) await settleCancel(db, id, 'idle');
+  for (const { id } of overdue) {
+    if (await expire(db, id)) continue;
+    if (await requestCancelForDeadline(db, id)) await settleCancel(db, id, 'idle');
   }
   return overdue.length;
 }
