@@ -9,7 +9,7 @@ import { createEgress } from '@likeness/platform/egress';
 import { createSigner } from '@likeness/platform/links';
 import { openSignals } from '@likeness/platform/signals';
 import { openObjectStore } from '@likeness/platform/storage';
-import { createMetrics, type Logger } from '@likeness/platform/telemetry';
+import { Metrics, startTracing, type Logger } from '@likeness/platform/telemetry';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -20,6 +20,7 @@ import { AppModule } from './app.module.ts';
 import { followChanges } from './generations/changes.ts';
 import { createAuthenticator } from './http/api-keys.ts';
 import { guardEdge } from './http/edge.ts';
+import { observeRequests } from './http/observe.ts';
 import { Idempotency } from './http/idempotency.ts';
 import { answerExpectations } from './http/linger.ts';
 import { ProblemFilter } from './http/problem-filter.ts';
@@ -29,6 +30,7 @@ import { indexRoutes } from './http/route-index.ts';
 import { readPacks } from './packs.ts';
 import type { Parts } from './parts.ts';
 import { createPace } from './queue/pace.ts';
+import { showQueue } from './queue/queue-metrics.ts';
 
 /** Time for a client to send its whole request, 30 MB at most. */
 const REQUEST_TIMEOUT_MS = 300_000;
@@ -38,10 +40,11 @@ export async function createApi(config: ApiConfig, log: Logger): Promise<NestFas
   const instance: FastifyInstance = adapter.getInstance();
   const routes = indexRoutes(instance);
   const parts = await openParts(config, log);
+  observeRequests(instance, parts);
+  showQueue(parts.metrics, parts.db);
   guardEdge(instance, {
     authenticate: createAuthenticator(parts.db),
     limitRate: createRateLimiter(),
-    log,
     metricsPublic: config.METRICS_PUBLIC,
   });
   readBodies(instance);
@@ -71,7 +74,8 @@ async function openParts(config: ApiConfig, log: Logger): Promise<Parts> {
     changes: followChanges(config.DATABASE_URL),
     idempotency: new Idempotency(db),
     pace: createPace(db),
-    metrics: createMetrics('api'),
+    metrics: new Metrics('api'),
+    tracing: await startTracing('api', config.OTEL_EXPORTER_OTLP_ENDPOINT),
   };
 }
 

@@ -4,7 +4,7 @@ import type { Egress } from '@likeness/platform/egress';
 import type { Signer } from '@likeness/platform/links';
 import type { Signals } from '@likeness/platform/signals';
 import type { ObjectStore } from '@likeness/platform/storage';
-import type { createMetrics, Logger } from '@likeness/platform/telemetry';
+import type { Logger, Metrics, Tracing } from '@likeness/platform/telemetry';
 import type { ApiConfig } from './api.config.ts';
 import type { Changes } from './generations/changes.ts';
 import type { Idempotency } from './http/idempotency.ts';
@@ -23,6 +23,7 @@ export interface Parts {
   readonly changes: Changes;
   readonly idempotency: Idempotency;
   readonly pace: Pace;
-  readonly metrics: ReturnType<typeof createMetrics>;
+  readonly metrics: Metrics;
+  readonly tracing: Tracing;
 }
 export const PARTS = Symbol('the parts of the API');

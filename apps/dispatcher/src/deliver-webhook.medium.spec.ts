@@ -5,7 +5,7 @@ import { exec, json, listen, many, one, openDb, sql, testDatabase, type Db } fro
 import { createEgress, type Egress } from '@likeness/platform/egress';
 import { openQueue } from '@likeness/platform/queue';
 import type { ObjectStore } from '@likeness/platform/storage';
-import { createLogger } from '@likeness/platform/telemetry';
+import { createLogger, Metrics, startTracing } from '@likeness/platform/telemetry';
 import { newWebhookSecret, RETRY_SCHEDULE } from '@likeness/platform/webhooks';
 import { NestFactory } from '@nestjs/core';
 import type { Queue } from 'bullmq';
@@ -14,6 +14,7 @@ import { z } from 'zod';
 import { deliverWebhook } from './deliver-webhook.ts';
 import { DispatcherConfig } from './dispatcher.config.ts';
 import { DispatcherModule } from './dispatcher.module.ts';
+import { figuresOf } from './figures.ts';
 import type { Parts } from './parts.ts';
 import { reconcile } from './reconcile.ts';
 import { relayOutbox } from './relay-outbox.ts';
@@ -45,7 +46,16 @@ beforeAll(async () => {
   db = openDb(database.url, { max: 10 });
   egress = createEgress(config);
   const queues = Object.fromEntries(QUEUES.map((name) => [name, openQueue(name, config)])) as Record<QueueName, Queue>;
-  parts = { config, db, egress, queues, log: createLogger('test', 'silent'), store: {} as ObjectStore };
+  parts = {
+    config,
+    db,
+    egress,
+    queues,
+    log: createLogger('test', 'silent'),
+    store: {} as ObjectStore,
+    tracing: await startTracing('test', undefined),
+    figures: figuresOf(new Metrics('test')),
+  };
   stop = async () => {
     await Promise.all(Object.values(queues).map((queue) => queue.close()));
     await egress.close();

@@ -25,10 +25,13 @@ export async function deliverWebhook(parts: Parts, id: DeliveryId): Promise<stri
   const delivery = await claimDelivery(parts.db, id);
   if (!delivery) return 'nothing_to_do';
   const start = performance.now();
-  const answer = delivery.barred === null ? await send(parts, delivery) : unanswered('failed', delivery.barred);
+  const span = { kind: 'client', parent: delivery.traceparent, attributes: { delivery_id: id, attempt: delivery.attempt } } as const;
+  const sending = () => parts.tracing.span('webhook', span, () => send(parts, delivery));
+  const answer = delivery.barred === null ? await sending() : unanswered('failed', delivery.barred);
   const attempt = { ...judge(delivery, answer), durationMs: Math.round(performance.now() - start) };
   const { disabled } = await settleDelivery(parts.db, delivery, attempt);
   const { status, statusCode, error } = attempt;
+  parts.figures.webhook({ outcome: status }, attempt.durationMs / 1000);
   if (status !== 'succeeded')
     parts.log.info({ delivery: id, attempt: delivery.attempt, status, code: statusCode, error }, 'webhook not delivered');
   if (disabled)

@@ -26,6 +26,8 @@ const Delivery = z.object({
   secrets: z.array(z.string()),
   /** Why it must not be sent any more. */
   barred: z.string().nullable(),
+  /** Of the request that led to it; null while traces are off. */
+  traceparent: z.string().nullable(),
 });
 export type Delivery = z.infer<typeof Delivery>;
 
@@ -56,6 +58,7 @@ export const claimDelivery = (db: Db, id: DeliveryId): Promise<Delivery | null> 
       RETURNING d.*
     )
     SELECT c.id, c.tenant_id, c.generation_id, c.endpoint_id, c.type, coalesce(w.url, c.url) AS url, c.format, c.body, c.attempt,
+           (SELECT traceparent FROM generation g WHERE g.id = c.generation_id) AS traceparent,
            c.attempt - c.attempts_before AS tries, array_remove(
              CASE WHEN w.id IS NULL THEN ARRAY[t.webhook_secret, CASE WHEN t.previous_webhook_secret_until > now() THEN t.previous_webhook_secret END]
                                     ELSE ARRAY[w.secret, CASE WHEN w.previous_secret_until > now() THEN w.previous_secret END] END, NULL) AS secrets,

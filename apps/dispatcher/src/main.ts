@@ -8,10 +8,11 @@ import { createEgress } from '@likeness/platform/egress';
 import { checkQueue, openQueue } from '@likeness/platform/queue';
 import { onShutdown, startHealthServer } from '@likeness/platform/service';
 import { openObjectStore } from '@likeness/platform/storage';
-import { createLogger, createMetrics } from '@likeness/platform/telemetry';
+import { createLogger, Metrics, startTracing } from '@likeness/platform/telemetry';
 import type { Queue } from 'bullmq';
 import { readDispatcherConfig } from './dispatcher.config.ts';
 import { DispatcherModule } from './dispatcher.module.ts';
+import { figuresOf } from './figures.ts';
 import { Loop } from './loop.ts';
 import { reconcile } from './reconcile.ts';
 import { BATCH, millisecondsToNext, relayOutbox } from './relay-outbox.ts';
@@ -25,7 +26,9 @@ const store = openObjectStore(config.OBJECT_STORE_URL);
 const egress = createEgress(config);
 const onError = (error: Error) => log.debug({ err: error }, 'the queue is away');
 const queues = Object.fromEntries(QUEUES.map((name) => [name, openQueue(name, config, { onError })])) as Record<QueueName, Queue>;
-const parts: Parts = { config, log, db, store, egress, queues };
+const metrics = new Metrics('dispatcher');
+const tracing = await startTracing('dispatcher', config.OTEL_EXPORTER_OTLP_ENDPOINT);
+const parts: Parts = { config, log, db, store, egress, queues, tracing, figures: figuresOf(metrics) };
 
 const app = await NestFactory.createApplicationContext(DispatcherModule.with(parts), { logger: false, abortOnError: false });
 app.get<Queue>(getQueueToken('webhooks')).on('error', onError); // Nest's own, beside ours; an error that nobody listens for is printed as it is
@@ -41,7 +44,7 @@ const health = await startHealthServer({
   host: config.HEALTH_HOST,
   port: config.HEALTH_PORT,
   checks: { database: async () => void (await db.pool.query('SELECT 1')), queue: () => checkQueue(config) },
-  registry: createMetrics('dispatcher'),
+  metrics,
 });
 log.info({ port: health.port }, 'health port is listening');
 
@@ -52,5 +55,6 @@ onShutdown(log, [
   { name: 'the webhooks', run: () => app.close(), limitMs: 4_500 },
   { name: 'the queues', run: () => Promise.all(Object.values(queues).map((queue) => queue.close())), limitMs: 1_500 },
   { name: 'the health port', run: () => health.close(), limitMs: 500 },
+  { name: 'the traces', run: () => tracing.close(), limitMs: 500 },
   { name: 'the database', run: () => db.close(), limitMs: 1_000 },
 ]);

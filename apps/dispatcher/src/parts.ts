@@ -2,9 +2,10 @@ import type { QueueName } from '@likeness/contracts';
 import type { Db } from '@likeness/platform/db';
 import type { Egress } from '@likeness/platform/egress';
 import type { ObjectStore } from '@likeness/platform/storage';
-import type { Logger } from '@likeness/platform/telemetry';
+import type { Logger, Tracing } from '@likeness/platform/telemetry';
 import type { Queue } from 'bullmq';
 import type { DispatcherConfig } from './dispatcher.config.ts';
+import type { Figures } from './figures.ts';
 
 /** What the dispatcher's loops and handlers work with. */
 export interface Parts {
@@ -14,4 +15,6 @@ export interface Parts {
   readonly store: ObjectStore;
   readonly egress: Egress;
   readonly queues: Readonly<Record<QueueName, Queue>>;
+  readonly tracing: Tracing;
+  readonly figures: Figures;
 }

@@ -9,10 +9,11 @@ import type { Parts } from './parts.ts';
 const LIVE = new Set(['waiting', 'prioritized', 'delayed', 'active', 'paused', 'waiting-children']);
 
 /** @throws when the database or the queue is away; what can be put right without the queue was put right before. */
-export async function reconcile({ db, queues, log }: Pick<Parts, 'db' | 'queues' | 'log'>): Promise<void> {
+export async function reconcile({ db, queues, log, figures }: Pick<Parts, 'db' | 'queues' | 'log' | 'figures'>): Promise<void> {
   const knows = async (queue: QueueName, jobId: string) => LIVE.has(String(await queues[queue].getJobState(jobId)));
   const report = (repaired: Record<string, number>) => {
     if (Object.values(repaired).some((count) => count > 0)) log.info(repaired, 'reconciled');
+    for (const [kind, count] of Object.entries(repaired)) figures.repaired({ kind }, count);
   };
   await tryAdvisoryLock(db, 'likeness.reconcile', async () => {
     report({
@@ -21,8 +22,10 @@ export async function reconcile({ db, queues, log }: Pick<Parts, 'db' | 'queues'
       cancels: await reconcileCancels(db),
       attempts: await reconcileLostAttempts(db),
     });
+    const stages_unknown = await reconcileUnknown(db, (queue, jobId) => knows(queue as QueueName, jobId));
+    figures.setUnknown(stages_unknown);
     report({
-      stages_unknown: await reconcileUnknown(db, (queue, jobId) => knows(queue as QueueName, jobId)),
+      stages_unknown,
       deliveries_unknown: await reconcileUnknownDeliveries(db, {
         knows: (jobId) => knows('webhooks', jobId),
         forget: (jobId) => queues.webhooks.remove(jobId),

@@ -81,7 +81,10 @@ interface Message {
  * Relays one batch. Returns how many went; throws when a queue or the database is away, and then the messages stay.
  * `full` becomes the queues that have no room for more.
  */
-export async function relayOutbox({ db, queues }: Pick<Parts, 'db' | 'queues'>, full = new Set<QueueName>()): Promise<number> {
+export async function relayOutbox(
+  { db, queues, figures }: Pick<Parts, 'db' | 'queues'> & Partial<Pick<Parts, 'figures'>>,
+  full = new Set<QueueName>(),
+): Promise<number> {
   return inTransaction(db, async (query) => {
     const [round] = (await query('relay-next', NEXT, [[...QUEUES]])) as { messages: Message[]; full: QueueName[] }[];
     full.clear();
@@ -90,7 +93,9 @@ export async function relayOutbox({ db, queues }: Pick<Parts, 'db' | 'queues'>, 
     if (messages.length === 0) return 0;
     for (const queue of QUEUES) {
       const mine = messages.filter((message) => message.queue === queue);
-      if (mine.length > 0) await queues[queue].addBulk(mine.map(toJob));
+      if (mine.length === 0) continue;
+      await queues[queue].addBulk(mine.map(toJob));
+      figures?.relayed({ queue }, mine.length);
     }
     await query('relay-done', RELAYED, [messages.map(({ id }) => id)]);
     return messages.length;

@@ -56,7 +56,7 @@ export const claimStage = (db: Db, stageId: StageId, workerId: WorkerId): Promis
       RETURNING g.*
     ), ${recorded('status')}, ${called('started', sql`WHERE started_at = now()`)}
     SELECT claimed.id, claimed.generation_id, claimed.tenant_id, claimed.name, claimed.attempt, claimed.max_attempts,
-           moved.input, moved.pack, moved.deadline_at, ${notified}, pg_notify('claimed', claimed.queue)
+           moved.input, moved.pack, moved.deadline_at, moved.traceparent, ${notified}, pg_notify('claimed', claimed.queue)
       FROM claimed JOIN moved ON moved.id = claimed.generation_id`,
   );
 

@@ -13,6 +13,8 @@ export const ClaimedStage = z.object({
   input: z.custom<AcceptedInput>(), // checked when it was written
   pack: z.object({ name: z.string(), version: z.string(), trained: z.boolean() }),
   deadline_at: z.date().nullable(),
+  /** Of the request that made the generation; null while traces are off. */
+  traceparent: z.string().nullable(),
 });
 export type ClaimedStage = z.infer<typeof ClaimedStage>;
 

@@ -13,7 +13,7 @@ import { checkQueue } from '@likeness/platform/queue';
 import { onShutdown, startHealthServer } from '@likeness/platform/service';
 import { openSignals } from '@likeness/platform/signals';
 import { openObjectStore, type ObjectStore } from '@likeness/platform/storage';
-import { createLogger, createMetrics } from '@likeness/platform/telemetry';
+import { createLogger, Metrics, startTracing } from '@likeness/platform/telemetry';
 import type { PipelineTasks } from '@likeness/pipeline';
 import type { Queue, Worker } from 'bullmq';
 import { InferencePool, type Host } from './inference-pool.ts';
@@ -38,6 +38,8 @@ export type StageHandler = (context: HandlerContext) => Promise<void>;
 /** How long stages may go on after SIGTERM before they are handed back for another worker. */
 const DRAIN_MS = 6_000;
 
+const STAGE_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
+
 /** Boots the worker of a stage; the process then runs until it is told to stop. */
 export async function startWorker(stage: StageName, handlers: Partial<Record<JobName, StageHandler>>, config: WorkerConfig): Promise<void> {
   const { queue } = flow[stage];
@@ -50,6 +52,14 @@ export async function startWorker(stage: StageName, handlers: Partial<Record<Job
   const egress = createEgress(config);
   const pool = new InferencePool(config, stage, queue, log);
   const presence = new Presence(db, log, { id: workerId, class: queue, slots: config.WORKER_SLOTS });
+  const metrics = new Metrics(`${queue}-worker`);
+  const tracing = await startTracing(`${queue}-worker`, config.OTEL_EXPORTER_OTLP_ENDPOINT);
+  const observe = metrics.histogram(
+    'likeness_stage_duration_seconds',
+    'Attempts at a stage from the claim to the end, by what came of them',
+    ['stage', 'outcome'],
+    STAGE_BUCKETS,
+  );
   const shutdown = new AbortController();
   let busy = 0;
 
@@ -57,15 +67,21 @@ export async function startWorker(stage: StageName, handlers: Partial<Record<Job
     const handler = handlers[job];
     if (!handler) throw new Error(`no handler for ${job}`);
     if (busy++ === 0) void presence.show('busy');
+    const started = performance.now();
     try {
-      return await pool.borrow((host) =>
+      const outcome = await pool.borrow((host) =>
         runStage(
           { db, store, signals, log, workerId },
           stageId as StageId,
-          (context) => handler({ ...context, db, store, egress, infer: inferWith(host, context, config) }),
+          (context) =>
+            tracing.span(`stage ${context.stage.name}`, spanOf(context), () =>
+              handler({ ...context, db, store, egress, infer: inferWith(host, context, config) }),
+            ),
           shutdown.signal,
         ),
       );
+      observe({ stage, outcome }, (performance.now() - started) / 1000);
+      return outcome;
     } finally {
       if (--busy === 0 && !shutdown.signal.aborted) void presence.show('idle');
     }
@@ -86,7 +102,7 @@ export async function startWorker(stage: StageName, handlers: Partial<Record<Job
       queue: () => checkQueue(config),
       models: async () => assertReady(pool),
     },
-    registry: createMetrics(`${queue}-worker`),
+    metrics,
   });
   log.info({ port: health.port, worker: workerId }, 'health port is listening');
   onShutdown(log, [
@@ -96,6 +112,7 @@ export async function startWorker(stage: StageName, handlers: Partial<Record<Job
     { name: 'the queue', run: () => app.close() },
     { name: 'the signals', run: () => signals.close() },
     { name: 'the health port', run: () => health.close() },
+    { name: 'the traces', run: () => tracing.close() },
     { name: 'the database', run: async () => (await presence.leave(), db.close()) },
   ]);
 
@@ -112,6 +129,12 @@ async function drain(consumer: Worker, shutdown: AbortController): Promise<void>
   await consumer.close();
   clearTimeout(timer);
 }
+
+const spanOf = ({ stage }: StageContext) => ({
+  kind: 'consumer' as const,
+  parent: stage.traceparent,
+  attributes: { generation_id: stage.generation_id, stage: stage.name, attempt: stage.attempt, pack: stage.pack.name },
+});
 
 function assertReady(pool: InferencePool): void {
   if (!pool.ready) throw new Error('the models are not loaded');

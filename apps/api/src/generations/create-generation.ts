@@ -42,7 +42,7 @@ export async function createGeneration(
     webhook_events,
     deadline_seconds,
   };
-  return insertGeneration(parts.db, principal, wanted, { idempotent });
+  return insertGeneration(parts.db, principal, wanted, { idempotent, traceparent: parts.tracing.current() });
 }
 
 /** Makes one generation, or says why not. Null when another request has used the idempotency key meanwhile. */
@@ -50,7 +50,7 @@ export async function insertGeneration(
   db: Db,
   principal: Principal,
   wanted: Omit<NewGeneration, 'id'>,
-  options: Pick<Insertion, 'idempotent' | 'expiredUploads'>,
+  options: Pick<Insertion, 'idempotent' | 'expiredUploads' | 'traceparent'>,
 ): Promise<GenerationId | null> {
   const id = newId('generation');
   const [judgement] = await insertGenerations(db, principal, [{ ...wanted, id }], { ...options, resourceId: id });

@@ -35,6 +35,8 @@ export interface Insertion {
   /** An upload may be used after its time as long as it is there: for what has used it before. */
   readonly expiredUploads?: boolean;
   readonly batchId?: string;
+  /** Of the request, for the processes that go on with it. */
+  readonly traceparent?: string | null;
   /** More `name AS (…)`, each after a comma; they see `wanted`, `judged`, `admitted` and `created`. */
   readonly also?: Sql;
 }
@@ -49,7 +51,15 @@ export function insertGenerations(
   wanted: readonly NewGeneration[],
   insertion: Insertion,
 ): Promise<Judgement[]> {
-  const { idempotent, resourceId, regardless = false, expiredUploads = false, batchId = null, also = empty } = insertion;
+  const {
+    idempotent,
+    resourceId,
+    regardless = false,
+    expiredUploads = false,
+    batchId = null,
+    traceparent = null,
+    also = empty,
+  } = insertion;
   const { job, queue } = flow[FIRST_STAGE];
   const rows = wanted.map((one, place) => ({ ...rowOf(one), place, stage_id: newId('stage') }));
   return many(
@@ -77,9 +87,9 @@ export function insertGenerations(
       ${claimKey(tenantId, idempotent, { id: resourceId, status: 202 }, sql`(${regardless}::bool OR EXISTS (SELECT FROM admitted))`)}
     ), created AS (
       INSERT INTO generation (id, tenant_id, status, stage, input, pack, priority, metadata, webhook_url, webhook_events, retention, deadline_at,
-                              batch_id, custom_id, retry_of)
+                              batch_id, custom_id, retry_of, traceparent)
       SELECT id, ${tenantId}, 'queued', ${FIRST_STAGE}, input, pack, priority, metadata, webhook, webhook_events,
-             coalesce(retention, (SELECT t.retention::interval FROM tenant t WHERE t.id = ${tenantId})), now() + deadline_seconds * interval '1 second', ${batchId}, custom_id, retry_of
+             coalesce(retention, (SELECT t.retention::interval FROM tenant t WHERE t.id = ${tenantId})), now() + deadline_seconds * interval '1 second', ${batchId}, custom_id, retry_of, ${traceparent}
         FROM wanted JOIN admitted USING (place) WHERE ${keyIsOurs(idempotent)}
       RETURNING id, sequence, priority
     ), staged AS (

@@ -29,6 +29,6 @@ export class HealthController {
   @Policy({ access: 'local', produces: 'text/plain' })
   metrics(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
     reply.type(this.parts.metrics.contentType);
-    return this.parts.metrics.metrics();
+    return this.parts.metrics.text();
   }
 }

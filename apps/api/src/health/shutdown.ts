@@ -22,6 +22,7 @@ export class Shutdown implements BeforeApplicationShutdown, OnApplicationShutdow
   async onApplicationShutdown(): Promise<void> {
     await this.parts.egress.close();
     await this.parts.signals.close();
+    await this.parts.tracing.close();
     await this.parts.db.close();
   }
 }

@@ -5,7 +5,6 @@
  */
 import { isIP } from 'node:net';
 import { BODY_MAX_BYTES, errors, LikenessError, type Scope } from '@likeness/contracts';
-import type { Logger } from '@likeness/platform/telemetry';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from './api-keys.ts';
 import type { RoutePolicy } from './policy.ts';
@@ -14,7 +13,6 @@ import type { RateLimit } from './rate-limit.ts';
 export interface EdgeParts {
   readonly authenticate: (authorization: string | undefined) => Promise<Principal>;
   readonly limitRate: (tenantId: string, perMinute: number) => RateLimit;
-  readonly log: Logger;
   /** Whether `local` routes are open to everyone. */
   readonly metricsPublic: boolean;
 }
@@ -33,20 +31,6 @@ export function guardEdge(instance: FastifyInstance, parts: EdgeParts): void {
       request.charge = () => limit(reply, parts.limitRate(principal.tenantId, principal.rateLimitPerMinute));
     if (policy.chargedBy !== 'handler') request.charge();
     checkBody(request, policy);
-  });
-  instance.addHook('onResponse', async (request, reply) => {
-    const { id, method, principal, routeOptions } = request;
-    const seen = {
-      request_id: id,
-      method,
-      route: routeOptions.url,
-      status: reply.statusCode,
-      ms: Math.round(reply.elapsedTime * 10) / 10,
-      tenant: principal?.tenantId,
-    };
-    // Probes and scrapes come every few seconds.
-    const probe = ['public', 'local'].includes(routeOptions.config.policy?.access ?? '');
-    parts.log[probe ? 'debug' : 'info'](seen, 'request');
   });
 }
 

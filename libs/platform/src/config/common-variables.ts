@@ -33,6 +33,9 @@ export const commonVariables = {
     description: 'where /healthz, /readyz and /metrics of a worker or dispatcher listen',
   }),
   HEALTH_PORT: variable(port.default(0), { description: 'its port; 0 = any free one, which is logged' }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: variable(z.url({ protocol: /^https?$/ }).optional(), {
+    description: 'an OTLP/HTTP collector that traces are sent to, e.g. http://localhost:4318; without it there are none',
+  }),
   DEFAULT_PACK: variable(z.string().default('sketch'), { description: 'the model pack of requests that name none' }),
   PACKS_DIR: variable(z.string().optional(), { description: 'a folder with model packs; default: the bundled ones' }),
 };

@@ -1,7 +1,7 @@
 /** The small HTTP port of a worker or the dispatcher: is it alive, can it work, how is it doing. */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Registry } from 'prom-client';
+import type { Metrics } from '../telemetry/index.ts';
 
 /** Rejects with the reason while what it asks for is away. */
 export type Check = () => Promise<void>;
@@ -12,7 +12,7 @@ export interface HealthOptions {
   /** 0 = any free one. */
   readonly port: number;
   readonly checks: Readonly<Record<string, Check>>;
-  readonly registry: Registry;
+  readonly metrics: Metrics;
 }
 
 export interface HealthServer {
@@ -24,10 +24,10 @@ export interface HealthServer {
 const CHECK_MS = 2_000;
 
 /** `/healthz` (the event loop turns), `/readyz` (every check holds; else 503 with the reasons), `/metrics`. */
-export async function startHealthServer({ host, port, checks, registry }: HealthOptions): Promise<HealthServer> {
+export async function startHealthServer({ host, port, checks, metrics }: HealthOptions): Promise<HealthServer> {
   const answer = async (path: string, response: ServerResponse): Promise<void> => {
     if (path === '/healthz') return send(response, 200, { status: 'ok' });
-    if (path === '/metrics') return void response.setHeader('content-type', registry.contentType).end(await registry.metrics());
+    if (path === '/metrics') return void response.setHeader('content-type', metrics.contentType).end(await metrics.text());
     if (path !== '/readyz') return send(response, 404, { status: 'not found' });
     const failed = await failing(checks);
     return send(

@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { createMetrics } from '../telemetry/index.ts';
+import { Metrics } from '../telemetry/index.ts';
 import { startHealthServer, type Check } from './index.ts';
 
 describe('the health server', () => {
   const serve = async (checks: Record<string, Check>) => {
-    const server = await startHealthServer({ host: '127.0.0.1', port: 0, checks, registry: createMetrics('test') });
+    const server = await startHealthServer({ host: '127.0.0.1', port: 0, checks, metrics: new Metrics('test') });
     const get = async (path: string) => {
       const response = await fetch(`http://127.0.0.1:${server.port}${path}`);
       return { status: response.status, type: response.headers.get('content-type'), body: await response.text() };

@@ -1,2 +1,3 @@
 export { createLogger, redact, type Logger } from './logger.ts';
-export { createMetrics, eventLoopDelay } from './metrics.ts';
+export { eventLoopDelay, Metrics, type Reading } from './metrics.ts';
+export { startTracing, type Tracing, type TraceSpan } from './tracing.ts';

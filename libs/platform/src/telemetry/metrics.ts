@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 const RESOLUTION_MS = 10;
 
@@ -17,19 +17,65 @@ export function eventLoopDelay(): () => number {
   };
 }
 
-/** A registry with Node's own metrics and `event_loop_delay_p99_ms`. */
-export function createMetrics(app: string): Registry {
-  const registry = new Registry();
-  registry.setDefaultLabels({ app });
-  collectDefaultMetrics({ register: registry });
-  const read = eventLoopDelay();
-  new Gauge({
-    name: 'event_loop_delay_p99_ms',
-    help: '99th percentile of the event loop delay since the last reading, in milliseconds beyond the sampling interval',
-    registers: [registry],
-    collect() {
-      this.set(read());
-    },
-  });
-  return registry;
+type Labels = Readonly<Record<string, string | number>>;
+
+export interface Reading {
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+/** The metrics of a process. Labels have few values: classes, stages, codes, routes as patterns; never an id. */
+export class Metrics {
+  readonly #registry = new Registry();
+
+  /** With Node's own metrics and `event_loop_delay_p99_ms`. */
+  constructor(app: string) {
+    this.#registry.setDefaultLabels({ app });
+    collectDefaultMetrics({ register: this.#registry });
+    const delay = eventLoopDelay();
+    this.gauge('event_loop_delay_p99_ms', '99th percentile of the event loop delay since the last reading, in milliseconds', [], () => [
+      { labels: {}, value: delay() },
+    ]);
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  counter(name: string, help: string, labelNames: readonly string[]): (labels: Labels, by?: number) => void {
+    const counter = new Counter({ name, help, labelNames: [...labelNames], registers: [this.#registry] });
+    return (labels, by = 1) => counter.inc(labels, by);
+  }
+
+  /** Seconds, in `buckets` of seconds. */
+  histogram(
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    buckets: readonly number[],
+  ): (labels: Labels, seconds: number) => void {
+    const histogram = new Histogram({ name, help, labelNames: [...labelNames], buckets: [...buckets], registers: [this.#registry] });
+    return (labels, seconds) => histogram.observe(labels, seconds);
+  }
+
+  /** What `read` gives when it is asked for; while `read` fails there is no value, and the scrape goes on. */
+  gauge(name: string, help: string, labelNames: readonly string[], read: () => readonly Reading[] | Promise<readonly Reading[]>): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.#registry],
+      async collect() {
+        this.reset();
+        const readings = await Promise.resolve()
+          .then(read)
+          .catch(() => []);
+        for (const { labels, value } of readings) this.set(labels, value);
+      },
+    });
+  }
 }

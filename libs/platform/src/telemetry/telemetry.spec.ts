@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { newApiKey } from '../keys/index.ts';
 import { newWebhookSecret } from '../webhooks/index.ts';
-import { createLogger, createMetrics } from './index.ts';
+import { createLogger, Metrics } from './index.ts';
 
 describe('the log', () => {
   const logged = (write: (log: ReturnType<typeof createLogger>) => void, level = 'info') => {
@@ -56,8 +56,8 @@ describe('the log', () => {
 
 describe('the metrics', () => {
   it('tell how long the event loop was blocked since the last reading', async () => {
-    const registry = createMetrics('test');
-    const delay = async () => Number(/^event_loop_delay_p99_ms\{app="test"\} (\S+)$/m.exec(await registry.metrics())?.[1]);
+    const metrics = new Metrics('test');
+    const delay = async () => Number(/^event_loop_delay_p99_ms\{app="test"\} (\S+)$/m.exec(await metrics.text())?.[1]);
     await new Promise((done) => setTimeout(done, 60));
     await delay();
     await new Promise((done) => setTimeout(done, 30));
