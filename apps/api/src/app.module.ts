@@ -7,8 +7,23 @@ import { Shutdown } from './health/shutdown.ts';
 import { PARTS, type Parts } from './parts.ts';
 import { QueueController } from './queue/queue.controller.ts';
 import { UploadsController } from './uploads/uploads.controller.ts';
+import { DefaultSecretController } from './webhook-endpoints/default-secret.controller.ts';
+import { WebhookDeliveriesController } from './webhook-endpoints/webhook-deliveries.controller.ts';
+import { WebhookEndpointsController } from './webhook-endpoints/webhook-endpoints.controller.ts';
 
-@Module({ controllers: [GenerationsController, UploadsController, ArtifactsController, QueueController, HealthController, DocsController] })
+@Module({
+  controllers: [
+    GenerationsController,
+    UploadsController,
+    ArtifactsController,
+    WebhookEndpointsController,
+    WebhookDeliveriesController,
+    DefaultSecretController,
+    QueueController,
+    HealthController,
+    DocsController,
+  ],
+})
 export class AppModule {
   static with(parts: Parts): DynamicModule {
     return { module: AppModule, providers: [{ provide: PARTS, useValue: parts }, Shutdown] };

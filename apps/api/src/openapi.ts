@@ -34,6 +34,7 @@ import {
   withKey,
   withPicture,
 } from './docs/operations.ts';
+import { webhookEvents, webhookPaths } from './webhook-endpoints/webhook-paths.ts';
 
 const createGeneration: ZodOpenApiOperationObject = {
   tags: ['generations'],
@@ -193,6 +194,7 @@ const paths: ZodOpenApiPathsObject = {
       },
     },
   },
+  ...webhookPaths,
   '/v1/queue': {
     get: {
       tags: ['operation'],
@@ -226,8 +228,9 @@ export function openApiDocument(publicUrl: string): ReturnType<typeof createDocu
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: publicUrl }],
-    tags: ['generations', 'uploads', 'artifacts', 'operation'].map((name) => ({ name })),
+    tags: ['generations', 'uploads', 'artifacts', 'webhooks', 'operation'].map((name) => ({ name })),
     paths,
+    webhooks: webhookEvents,
     components: {
       securitySchemes: {
         apiKey: { type: 'http', scheme: 'bearer', description: `An API key, \`lk_<id>_<secret>\`. Scopes: ${SCOPES.join(', ')}.` },

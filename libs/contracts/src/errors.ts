@@ -77,6 +77,12 @@ export const errors = {
     'Wait until it ends, or cancel it first.',
     'gen_06g3hvyn1pqtx0000000000000 is processing.',
   ),
+  endpoint_disabled: entry(
+    409,
+    'The webhook endpoint is disabled.',
+    'Set its `status` to enabled first.',
+    'whe_06g3hvyn1pqtx0000000000000 is disabled.',
+  ),
   data_expired: entry(
     410,
     'The data was removed after its retention time, or the link to it has run out.',

@@ -6,3 +6,4 @@ export * from './generation-response.ts';
 export * from './packs.ts';
 export * from './jobs.ts';
 export * from './events.ts';
+export * from './webhook-endpoints.ts';

@@ -37,9 +37,11 @@ export function announced(type: EventType, events: Sql): Sql {
           WHERE w.tenant_id = e.tenant_id AND w.status = 'enabled' AND ${type}::text = ANY (w.events)
                 ${notItself}
        ) AS target
-      RETURNING id, tenant_id
-    ), posted AS (
-      INSERT INTO outbox (job, queue, ref_id, n, tenant_id) SELECT 'deliver-webhook', 'webhooks', id, 1, tenant_id FROM announced
-      RETURNING pg_notify('outbox', 'webhooks')
-    )`;
+      RETURNING id, tenant_id, attempt
+    ), posted AS (${posted(sql`announced`)})`;
 }
+
+/** The messages that send deliveries at once. `deliveries`: the name of a CTE with their id, tenant_id and attempt. */
+export const posted = (deliveries: Sql): Sql => sql`
+  INSERT INTO outbox (job, queue, ref_id, n, tenant_id) SELECT 'deliver-webhook', 'webhooks', id, attempt + 1, tenant_id FROM ${deliveries}
+  RETURNING pg_notify('outbox', 'webhooks')`;

@@ -1,4 +1,4 @@
-export { announced } from './announce.ts';
+export { announced, posted } from './announce.ts';
 export { flow, FIRST_STAGE } from './flow.ts';
 export { ClaimedStage, type Fence, type KeptArtifact, type Progress } from './generation.ts';
 export {

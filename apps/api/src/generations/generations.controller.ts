@@ -14,13 +14,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Principal } from '../http/api-keys.ts';
 import { contract } from '../http/contract.ts';
+import { decodeCursor, pageOf } from '../http/cursor.ts';
 import { principalOf } from '../http/edge.ts';
 import { matchesETag } from '../http/etag.ts';
 import { idempotentRequest } from '../http/idempotency.ts';
 import { Policy } from '../http/policy.ts';
 import { PARTS, type Parts } from '../parts.ts';
 import { createGeneration } from './create-generation.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
 import { findGeneration, listGenerations, type GenerationView } from './generations.store.ts';
 import { preferredWait } from './prefer.ts';
 import { generationUrl, presentGeneration } from './present-generation.ts';
@@ -76,15 +76,10 @@ export class GenerationsController {
     const views = await listGenerations(this.parts.db, principalOf(request).tenantId, {
       status,
       createdAfter: created_after === undefined ? undefined : new Date(created_after),
-      before: cursor === undefined ? undefined : decodeCursor(cursor),
+      before: cursor === undefined ? undefined : decodeCursor('generation', cursor),
       limit: limit + 1, // one more shows whether there is a next page
     });
-    const page = views.slice(0, limit);
-    const last = page.at(-1);
-    return {
-      data: await Promise.all(page.map((view) => this.present(view))),
-      next_cursor: views.length > limit && last ? encodeCursor(last.id) : null,
-    };
+    return pageOf(views, limit, (view) => this.present(view));
   }
 
   /** Never a conflict: what has ended stays as it is. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LikenessError, newId, type GenerationInput, type PackSummary } from '@likeness/contracts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
+import { decodeCursor, encodeCursor } from '../http/cursor.ts';
 import { preferredWait } from './prefer.ts';
 import { resolveInput } from './resolve-input.ts';
 
@@ -109,10 +109,10 @@ describe('Prefer', () => {
 describe('a cursor', () => {
   it('leads back to its generation', () => {
     const id = newId('generation');
-    expect(decodeCursor(encodeCursor(id))).toBe(id);
+    expect(decodeCursor('generation', encodeCursor(id))).toBe(id);
   });
 
   it.each(['', 'x', encodeCursor('gen_0').replace(/.$/, ''), Buffer.from('2 gen_x').toString('base64url')])('%j is none', (cursor) => {
-    expect(() => decodeCursor(cursor)).toThrow(LikenessError);
+    expect(() => decodeCursor('generation', cursor)).toThrow(LikenessError);
   });
 });

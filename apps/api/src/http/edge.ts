@@ -81,12 +81,13 @@ function limit(reply: FastifyReply, rate: RateLimit): void {
   });
 }
 
-function checkBody({ method, headers }: FastifyRequest, { consumes }: RoutePolicy): void {
+function checkBody({ method, headers }: FastifyRequest, { consumes, bodyOptional }: RoutePolicy): void {
   const length = Number(headers['content-length'] ?? 0);
   if (length > BODY_MAX_BYTES)
     throw new LikenessError('payload_too_large', `The body has ${length} bytes; at most ${BODY_MAX_BYTES} are read.`);
   if (consumes === undefined || consumes === '*' || method === 'HEAD') return;
   const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase();
+  if (type === undefined && bodyOptional && length === 0 && headers['transfer-encoding'] === undefined) return;
   if (type === undefined || !consumes.includes(type)) {
     throw new LikenessError(
       'unsupported_media_type',

@@ -8,6 +8,8 @@ export interface RoutePolicy {
   readonly access: 'public' | 'signed' | 'local' | Scope;
   /** Media types of the body; absent for a route that takes none; `*` for one that judges the type itself. */
   readonly consumes?: readonly string[] | '*';
+  /** A request without a body is taken, too. */
+  readonly bodyOptional?: true;
   /** Media type of the answer, for `Accept`: application/json unless said; `*` for whatever was stored. */
   readonly produces?: string;
   /** The handler counts the request against the rate limit (`request.charge`): it knows whether the same was sent a moment ago. */

@@ -1,0 +1,23 @@
+/** The place of a page's end: the id of its last entry, wrapped so that nobody builds on its form. */
+import { isId, preview, type Id, type IdKind } from '@likeness/contracts';
+import { refused } from './contract.ts';
+
+export const encodeCursor = (id: Id<IdKind>): string => Buffer.from(`1 ${id}`).toString('base64url');
+
+/** @throws LikenessError `validation_failed` for anything this service has not given out */
+export function decodeCursor<K extends IdKind>(kind: K, cursor: string): Id<K> {
+  const [version, id = ''] = Buffer.from(cursor, 'base64url').toString('utf8').split(' ');
+  if (version === '1' && isId(kind, id)) return id;
+  throw refused([{ pointer: '?cursor', detail: `must be the next_cursor of a list; got ${preview(cursor)}` }]);
+}
+
+/** A page of a list, of rows that have one more than `limit` where there is a next page. */
+export async function pageOf<Row extends { readonly id: Id<IdKind> }, Shown>(
+  rows: readonly Row[],
+  limit: number,
+  present: (row: Row) => Shown | Promise<Shown>,
+): Promise<{ data: Shown[]; next_cursor: string | null }> {
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  return { data: await Promise.all(page.map(present)), next_cursor: rows.length > limit && last ? encodeCursor(last.id) : null };
+}
