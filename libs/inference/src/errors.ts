@@ -39,6 +39,17 @@ export class InferenceError extends Error {
   }
 }
 
+/** A task that was asked to pause has stopped, with what another process needs to go on from there. */
+export class TaskPaused extends Error {
+  readonly state: Uint8Array;
+
+  constructor(state: Uint8Array) {
+    super('The task was paused.');
+    this.name = 'TaskPaused';
+    this.state = state;
+  }
+}
+
 /** What allocation failures of CUDA, cuDNN, cuBLAS and the WebGPU device say. */
 const outOfMemory =
   /out of memory|failed to allocate memory|CUDNN_STATUS_ALLOC_FAILED|CUBLAS_STATUS_ALLOC_FAILED|CUDA_ERROR_OUT_OF_MEMORY/i;

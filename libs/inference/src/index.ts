@@ -1,4 +1,4 @@
-export { InferenceError, type InferenceErrorCode } from './errors.ts';
+export { InferenceError, TaskPaused, type InferenceErrorCode } from './errors.ts';
 export { executionProviders, type ExecutionProvider } from './execution-provider.ts';
 export { createSession, type Feeds, type Outputs, type Port, type Session, type SessionOptions } from './session.ts';
 export { bool, elementCount, float32, floats, int64, type DType, type Tensor, type TensorData, type TensorOf } from './tensor.ts';

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { TaskPaused } from './errors.ts';
 import { InferenceHost, type ExitReason, type InferenceHostOptions } from './inference-host.ts';
 import type { ToyTasks } from './testing/toy-tasks.ts';
 
@@ -192,15 +193,67 @@ describe('InferenceHost', () => {
     expect(alive(pid)).toBe(false);
   });
 
-  it('takes the child along when the parent is killed', async () => {
-    const parent = spawn(process.execPath, [fileURLToPath(new URL('./testing/parent.ts', import.meta.url))], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+  it.each(['idle', 'chatter', 'hang'])('takes the child along when the parent is killed: %s', async (task) => {
+    const parent = spawn(
+      process.execPath,
+      [fileURLToPath(new URL('./testing/parent.ts', import.meta.url)), ...(task === 'idle' ? [] : [task])],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    let stderr = '';
+    parent.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
     const [line] = (await once(parent.stdout, 'data')) as [Buffer];
     const pid = Number(line.toString());
+    await sleep(200); // the task is under way
     expect(alive(pid)).toBe(true);
     parent.kill('SIGKILL');
     await once(parent, 'exit');
     await until(() => !alive(pid), 5_000);
+    expect(stderr).toBe('');
+  });
+
+  it('asks a task to pause, and gives its state to whoever called', async () => {
+    const { host } = hostWith();
+    const pause = new AbortController();
+    const onProgress = ({ step }: { step: number }) => step === 3 && pause.abort();
+    const paused = await host
+      .run('countOn', { from: 0, steps: 1_000_000 }, { pause: pause.signal, onProgress })
+      .catch((error: unknown) => error);
+    expect(paused).toBeInstanceOf(TaskPaused);
+    const [step = 0] = (paused as TaskPaused).state;
+    expect(step).toBeGreaterThanOrEqual(3);
+    const steps: number[] = [];
+    expect(await host.run('countOn', { from: step, steps: step + 2 }, { onProgress: (progress) => steps.push(progress.step) })).toBe(
+      step + 2,
+    );
+    expect(steps).toEqual([step + 1, step + 2]);
+    const early = host.run('countOn', { from: 0, steps: 1_000_000 }, { pause: AbortSignal.abort() });
+    await expect(early).rejects.toBeInstanceOf(TaskPaused);
+    expect(await host.run('count', { steps: 3, pauseMs: 1 }, { pause: AbortSignal.abort() })).toBe(3); // one that cannot
+    expect(host.restarts).toBe(0);
+  });
+
+  it('tells how long the child has worked, however the task ended, and counts no waiting', async () => {
+    const { host } = hostWith({ warmUp: { task: 'sleep', payload: { ms: 300 } }, cancelGraceMs: 100 });
+    const times: number[] = [];
+    const onWorked = (ms: number) => times.push(ms);
+    const cancel = new AbortController();
+    await Promise.allSettled([
+      host.run('sleep', { ms: 100 }, { onWorked }),
+      host.run('sleep', { ms: 50 }, { onWorked }), // waits for the first
+      host.run('refuse', undefined, { onWorked }),
+      host.run('chatter', undefined, { onWorked, signal: cancel.signal, onProgress: () => cancel.abort() }),
+      host.run('crash', undefined, { onWorked }),
+      host.run('hang', undefined, { onWorked, timeoutMs: 200 }),
+      host.run('echo', { bytes: new Uint8Array() }, { onWorked, signal: AbortSignal.abort() }), // never begun
+    ]);
+    expect(times).toHaveLength(6);
+    const [first, second, refused, , , hung] = times as [number, number, number, number, number, number];
+    expect(first).toBeLessThan(290);
+    expect(first).toBeGreaterThan(90);
+    expect(second).toBeLessThan(first);
+    expect(refused).toBeLessThan(45);
+    expect(hung).toBeGreaterThan(190);
   });
 });

@@ -12,7 +12,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { InferenceError } from './errors.ts';
+import { InferenceError, TaskPaused } from './errors.ts';
 import type { Tasks } from './inference-child.ts';
 import type { FromChild, Progress, SentError, ToChild } from './messages.ts';
 
@@ -40,7 +40,11 @@ export interface InferenceHostOptions {
 
 export interface RunOptions {
   readonly signal?: AbortSignal;
+  /** Asks the task to stop at its next good place; if it can, the run rejects with `TaskPaused`. */
+  readonly pause?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
+  /** Told once the task is over, however it ended: how long the child has worked on it, waiting and loading before it not counted. */
+  readonly onWorked?: (milliseconds: number) => void;
   /** Longest time the task may take; the child is killed then. No limit when absent. */
   readonly timeoutMs?: number;
   /** The models the task needs. A child that has served other models is replaced first: sessions leak when reloaded. */
@@ -68,7 +72,9 @@ interface Call {
   readonly id: number;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
-  readonly onProgress: ((progress: Progress) => void) | undefined;
+  readonly posted: number;
+  readonly onProgress: RunOptions['onProgress'];
+  readonly onWorked: RunOptions['onWorked'];
 }
 
 export class InferenceHost<T extends Tasks = Tasks> {
@@ -107,7 +113,7 @@ export class InferenceHost<T extends Tasks = Tasks> {
 
   /**
    * Runs a task in the child and resolves to its result. Tasks wait for one another. Rejects with an `InferenceError`: the
-   * task's own code, or `canceled`, `stage_timeout`, `worker_lost`.
+   * task's own code, or `canceled`, `stage_timeout`, `worker_lost`; with `TaskPaused` when it was asked to pause and did.
    */
   run<K extends keyof T & string>(task: K, payload: PayloadOf<T[K]>, options: RunOptions = {}): Promise<ResultOf<T[K]>> {
     const turn = this.#queue.then(() => this.#runNow(task, payload, options));
@@ -148,21 +154,25 @@ export class InferenceHost<T extends Tasks = Tasks> {
     }
   }
 
-  async #exchange(child: ChildProcess, task: string, payload: unknown, { signal, onProgress, timeoutMs }: RunOptions): Promise<Answer> {
+  async #exchange(child: ChildProcess, task: string, payload: unknown, options: RunOptions): Promise<Answer> {
+    const { signal, pause, onProgress, onWorked, timeoutMs } = options;
     const id = this.#nextId++;
-    const answered = new Promise<Answer>((resolve, reject) => (this.#call = { id, resolve, reject, onProgress }));
+    const answered = new Promise<Answer>((resolve, reject) => {
+      this.#call = { id, resolve, reject, onProgress, onWorked, posted: performance.now() };
+    });
     const timers: NodeJS.Timeout[] = [];
     const giveUp = (reason: ExitReason, error: InferenceError) => {
-      this.#call?.reject(error);
-      this.#call = undefined;
+      this.#abandon(error);
       void this.#replace(reason);
     };
+    const askToPause = () => post(child, { type: 'pause', id });
     const cancel = () => {
       post(child, { type: 'cancel', id });
       const grace = this.#options.cancelGraceMs ?? 10_000;
       timers.push(setTimeout(() => giveUp('cancel_ignored', canceled(signal)), grace));
     };
     signal?.addEventListener('abort', cancel, { once: true });
+    pause?.addEventListener('abort', askToPause, { once: true });
     if (timeoutMs !== undefined) {
       timers.push(
         setTimeout(
@@ -173,6 +183,7 @@ export class InferenceHost<T extends Tasks = Tasks> {
     }
     try {
       post(child, { type: 'run', id, task, payload });
+      if (pause?.aborted) askToPause();
       const answer = await answered;
       throwIfCanceled(signal);
       return answer;
@@ -181,6 +192,7 @@ export class InferenceHost<T extends Tasks = Tasks> {
       throw error;
     } finally {
       signal?.removeEventListener('abort', cancel);
+      pause?.removeEventListener('abort', askToPause);
       timers.forEach(clearTimeout);
     }
   }
@@ -231,8 +243,18 @@ export class InferenceHost<T extends Tasks = Tasks> {
       return;
     }
     this.#call = undefined;
+    call.onWorked?.(message.workedMs);
     if (message.type === 'failed') call.reject(received(message.error));
+    else if (message.type === 'paused') call.reject(new TaskPaused(message.state));
     else call.resolve(message);
+  }
+
+  /** There will be no answer; the child has worked until now. */
+  #abandon(error: InferenceError): void {
+    const call = this.#call;
+    this.#call = undefined;
+    call?.onWorked?.(performance.now() - call.posted);
+    call?.reject(error);
   }
 
   /** Kills the child and starts the next one at once, so that it is warm when the next task comes. */
@@ -252,9 +274,7 @@ export class InferenceHost<T extends Tasks = Tasks> {
   #lost(process: ChildProcess, code: number | null, signal: string | null): void {
     if (this.#child?.process !== process) return; // replaced on purpose
     const wasReady = this.#ready;
-    const call = this.#call;
-    this.#call = undefined;
-    call?.reject(new InferenceError('worker_lost', `The inference process ended (${signal ?? code}) during the task.`, { code, signal }));
+    this.#abandon(new InferenceError('worker_lost', `The inference process ended (${signal ?? code}) during the task.`, { code, signal }));
     if (this.#stopped) {
       this.#child = undefined;
       this.#ready = false;

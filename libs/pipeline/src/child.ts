@@ -1,5 +1,5 @@
 /** The inference process of a worker: the stages of one pack at a time, asked for by name. Started by `createPipelineHost`. */
-import { InferenceError, serveTasks, type TaskContext } from '@likeness/inference';
+import { InferenceError, serveTasks, TaskPaused, type TaskContext } from '@likeness/inference';
 import { previewPicture } from './diffusion/preview.ts';
 import type { SamplePortraitInput } from './diffusion/sample-portrait.ts';
 import type { EmbedIdentityInput } from './embedding/embed-identity.ts';
@@ -28,8 +28,8 @@ interface OfPack {
 }
 
 interface Previews {
-  /** Every so many steps the progress carries a small JPEG of what there is; 0 or absent: never. */
-  readonly previewEvery?: number;
+  /** About as often, in milliseconds, the progress carries a small JPEG of what there is; 0 or absent: never. */
+  readonly previewMs?: number;
 }
 
 const tasks = {
@@ -37,14 +37,16 @@ const tasks = {
   parseFace: async ({ pack, ...input }: OfPack & ParseFaceInput) => (await stagesOf(pack)).parseFace(input),
   embedIdentity: async ({ pack, ...input }: OfPack & EmbedIdentityInput) => (await stagesOf(pack)).embedIdentity(input),
   samplePortrait: async (
-    { pack, previewEvery = 0, ...input }: OfPack & Previews & SamplePortraitInput,
-    { progress, signal }: TaskContext,
+    { pack, previewMs = 0, ...input }: OfPack & Previews & SamplePortraitInput,
+    { progress, signal, pause }: TaskContext,
   ) => {
+    let shown = performance.now();
     const onStep = async (step: number, total: number, latents: FloatTensor) => {
-      const preview = previewEvery > 0 && step % previewEvery === 0 && latents.data.length > 0;
+      const preview = previewMs > 0 && performance.now() - shown >= previewMs && latents.data.length > 0;
+      if (preview) shown = performance.now();
       progress({ step, total, ...(preview && { preview: await encodePicture(previewPicture(latents), 'jpeg') }) });
     };
-    return (await stagesOf(pack)).samplePortrait(input, { onStep, signal });
+    return (await stagesOf(pack)).samplePortrait(input, { onStep, signal, pause });
   },
 };
 export type PipelineTasks = typeof tasks;
@@ -54,6 +56,7 @@ const withServiceErrors =
   <P, R>(task: (payload: P, context: TaskContext) => Promise<R>) =>
   (payload: P, context: TaskContext): Promise<R> =>
     task(payload, context).catch((error: unknown) => {
+      if (error instanceof TaskPaused) throw error;
       const { code, message, detail } = serviceError(error);
       throw new InferenceError(code, message, detail, { cause: error });
     });

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { TaskPaused } from '@likeness/inference';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generatePortraits } from './consistent-id.ts';
@@ -68,16 +69,34 @@ describe('the three stages in an inference process', () => {
     expect(readIdentity(embedded.identity).regions).toEqual(parsed.regions.map(({ name }) => name));
   });
 
-  it('show what there is so far every few steps', async () => {
+  it('show what there is so far as often as they are asked to', async () => {
     const { embedded, options } = await generatePortraits(stages, reference, request);
-    const previews: [step: number, preview: Uint8Array | undefined][] = [];
-    await host.run(
-      'samplePortrait',
-      { ...options, pack, previewEvery: 2, identity: embedded.identity },
-      { model: pack, onProgress: ({ step, preview }) => previews.push([step, preview]) },
-    );
-    expect(previews.map(([step, preview]) => [step, preview !== undefined])).toEqual([[1, false], [2, true], [3, false]]); // prettier-ignore
-    expect(await decodePlain(previews[1]![1]!)).toMatchObject({ width: 128, height: 128, channels: 3 });
+    const previewsWith = async (previewMs: number) => {
+      const previews: (Uint8Array | undefined)[] = [];
+      const onProgress = ({ preview }: { preview?: Uint8Array }) => previews.push(preview);
+      await host.run('samplePortrait', { ...options, pack, previewMs, identity: embedded.identity }, { model: pack, onProgress });
+      return previews;
+    };
+    const [, , last] = await previewsWith(1); // a step takes longer
+    expect(await decodePlain(last!)).toMatchObject({ width: 128, height: 128, channels: 3 });
+    for (const previewMs of [0, 600_000]) expect(await previewsWith(previewMs)).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('stop between two steps when asked to pause, and go on in another process to the same bytes', { timeout: 120_000 }, async () => {
+    const { embedded, options, images } = await generatePortraits(stages, reference, { ...request, numImages: 2, scheduler: 'unipc' });
+    const input = { ...options, pack, identity: embedded.identity };
+    const pause = new AbortController();
+    const onProgress = ({ step }: { step: number }) => step === 4 && pause.abort();
+    const paused = host.run('samplePortrait', input, { model: pack, pause: pause.signal, onProgress });
+    const { state } = (await paused.catch((error: unknown) => error)) as TaskPaused;
+
+    const another = createPipelineHost({ threads: 1 });
+    const steps: number[] = [];
+    const resumed = await another.run('samplePortrait', { ...input, resume: state }, { onProgress: ({ step }) => steps.push(step) });
+    await another.stop();
+    expect(steps).toEqual([5, 6]);
+    expect(resumed.resumedAt).toBe(4);
+    expect(resumed.images.map(({ bytes }) => Buffer.from(bytes))).toEqual(images.map(({ bytes }) => Buffer.from(bytes)));
   });
 
   it('stop between two steps when canceled', async () => {

@@ -23,7 +23,7 @@ export const noopStages = (pack: Pack): Stages => ({
       await onStep?.(k + 1, numImages, float32([1, 4, 0, 0]));
       await nextTurn(signal);
     }
-    return { images };
+    return { images, resumedAt: 0 };
   },
   identitySimilarity: async () => null,
   warmUp: async () => {},

@@ -1,7 +1,7 @@
 /** The three stages of a pack, ready to run: which functions its pipeline stands for, over models that are loaded when first needed. */
 import type { ExecutionProvider } from '@likeness/inference';
 import { loadPack, type Pack } from '@likeness/models';
-import { samplePortrait, type GeneratedImage, type SampleHooks, type SamplePortraitInput } from './diffusion/sample-portrait.ts';
+import { samplePortrait, type SampledPortraits, type SampleHooks, type SamplePortraitInput } from './diffusion/sample-portrait.ts';
 import { embedIdentity, type EmbeddedIdentity, type EmbedIdentityInput } from './embedding/embed-identity.ts';
 import { identitySimilarity } from './embedding/identity-similarity.ts';
 import { ModelSet } from './model-set.ts';
@@ -14,7 +14,7 @@ export interface Stages {
   readonly pack: Pack;
   parseFace(input: ParseFaceInput): Promise<ParsedFace>;
   embedIdentity(input: EmbedIdentityInput): Promise<EmbeddedIdentity>;
-  samplePortrait(input: SamplePortraitInput, hooks?: SampleHooks): Promise<{ images: GeneratedImage[] }>;
+  samplePortrait(input: SamplePortraitInput, hooks?: SampleHooks): Promise<SampledPortraits>;
   /** Cosine between the face of an identity and that of a picture; null where the pack is not trained or the picture shows no face. */
   identitySimilarity(identity: Uint8Array, image: Uint8Array): Promise<number | null>;
   /** Loads what a stage needs at the pack's default size, so that its first job does not wait. */

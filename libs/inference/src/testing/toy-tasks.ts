@@ -1,5 +1,6 @@
 /** An inference process with tasks that misbehave on demand. */
-import { InferenceError } from '../errors.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { InferenceError, TaskPaused } from '../errors.ts';
 import { nextTurn, serveTasks, type TaskContext } from '../inference-child.ts';
 
 const kept: Buffer[] = [];
@@ -15,6 +16,22 @@ const tasks = {
       await nextTurn(signal);
     }
     return steps;
+  },
+  /** Hands back how far it has come when it is asked to pause. */
+  countOn: async ({ from, steps }: { from: number; steps: number }, { progress, pause }: TaskContext) => {
+    for (let step = from + 1; step <= steps; step++) {
+      progress({ step, total: steps });
+      await nextTurn();
+      if (pause.aborted) throw new TaskPaused(Uint8Array.of(step));
+    }
+    return steps;
+  },
+  sleep: ({ ms }: { ms: number }, { signal }: TaskContext) => sleep(ms, undefined, { signal }),
+  chatter: async (_: undefined, { progress, signal }: TaskContext): Promise<never> => {
+    for (;;) {
+      progress({ step: 1, total: 2 });
+      await nextTurn(signal);
+    }
   },
   hang: (): never => {
     for (;;); // never turns the event loop

@@ -5,3 +5,4 @@ export * from './guidance.ts';
 export * from './preview.ts';
 export * from './provenance.ts';
 export * from './sample-portrait.ts';
+export * from './sample-state.ts';

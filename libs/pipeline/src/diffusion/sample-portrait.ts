@@ -4,10 +4,11 @@
  * Reference: JackAILab/ConsistentID e234008, the second half of `__call__` of its SD1.5 and SDXL pipelines; diffusers 0.31.0.
  */
 import { createHash } from 'node:crypto';
-import { float32, nextTurn } from '@likeness/inference';
+import { elementCount, float32, nextTurn, TaskPaused } from '@likeness/inference';
 import { readIdentity } from '../embedding/identity.ts';
 import { encodePicture, outputFormats } from '../image/encode.ts';
 import type { Picture } from '../image/picture.ts';
+import { PipelineError } from '../errors.ts';
 import type { DiffusionModels } from '../model-set.ts';
 import { seedOfImage, type GenerationOptions } from '../options.ts';
 import { createNoise, type NoiseGenerator } from '../random/index.ts';
@@ -18,10 +19,13 @@ import { FACIAL_TOKEN, IMAGE_TOKEN } from './facial-markers.ts';
 import { guide, rowOfStep } from './guidance.ts';
 import { pairRows, type PromptRows } from './prompt-rows.ts';
 import { provenanceOf } from './provenance.ts';
+import { jobOf, readSampleState, writeSampleState, type SampleState } from './sample-state.ts';
 
 export interface SamplePortraitInput extends Omit<GenerationOptions, 'facialRegions'> {
   /** As `embedIdentity` left them. */
   readonly identity: Uint8Array;
+  /** What an earlier run was paused with. It is used where it belongs to this very job, and ignored else. */
+  readonly resume?: Uint8Array | undefined;
 }
 
 export interface GeneratedImage {
@@ -34,19 +38,30 @@ export interface GeneratedImage {
   readonly sha256: string;
 }
 
+export interface SampledPortraits {
+  readonly images: GeneratedImage[];
+  /** Steps over all images that were not made again, because an earlier run had made them. */
+  readonly resumedAt: number;
+}
+
 export interface SampleHooks {
   /** Called after every step, counted from 1 over all images. */
   readonly onStep?: (step: number, total: number, latents: FloatTensor) => Promise<void> | void;
   /** Looked at between steps. */
   readonly signal?: AbortSignal;
+  /** Looked at between steps, too: the sampling stops there with a state from which any process can go on. */
+  readonly pause?: AbortSignal;
 }
 
-/** The same input gives the same bytes. Images are made one after another. @throws the signal's reason when it is aborted */
+/**
+ * The same input gives the same bytes, with or without a pause. Images are made one after another.
+ * @throws the signal's reason when it is aborted; TaskPaused with the state of the sampling when it is paused
+ */
 export async function samplePortrait(
   models: DiffusionModels,
   input: SamplePortraitInput,
-  { onStep, signal }: SampleHooks = {},
-): Promise<{ images: GeneratedImage[] }> {
+  { onStep, signal, pause }: SampleHooks = {},
+): Promise<SampledPortraits> {
   const { rows } = await encodePrompt(models, {
     prompt: withoutMarkers(input.prompt),
     negativePrompt: input.negativePrompt || null,
@@ -55,18 +70,22 @@ export async function samplePortrait(
   const scheduler = createScheduler(input.scheduler, await models.schedulerConfig());
   const { factor, channels } = await models.latents();
   const shape = [1, channels, input.height / factor, input.width / factor];
-  const images: GeneratedImage[] = [];
-  for (let k = 0; k < input.numImages; k++) {
+  const calls = scheduler.schedule(input.steps).timesteps.length;
+  const job = jobOf(models.pack, input);
+  const saved = stateOf(job, input.resume);
+  const images = [...(saved?.images ?? [])];
+  const resumedAt = images.length * calls + (saved?.done ?? 0);
+
+  for (let k = images.length; k < input.numImages; k++) {
     const seed = seedOfImage(input.seed, k);
-    const noise = createNoise('cpu', seed);
-    const start = float32(shape, noise.normal(shape.reduce((n, d) => n * d)));
-    const schedule = scheduler.schedule(input.steps);
-    const calls = schedule.timesteps.length;
-    const step = async (done: number, latents: FloatTensor) => {
+    const run = startRun(scheduler.schedule(input.steps), createNoise('cpu', seed), shape, k === saved?.images.length ? saved : null);
+    let { done, latents } = run;
+    for await (latents of denoise(models, { ...input, rows, ...run })) {
+      done += 1;
       await onStep?.(k * calls + done, input.numImages * calls, latents);
       await nextTurn(signal);
-    };
-    const latents = await denoise(models, { ...input, rows, schedule, start, noise }, step);
+      if (pause?.aborted) throw new TaskPaused(writeSampleState({ job, images, done, latents, history: run.schedule.history }));
+    }
     const picture = toPicture(await decodeLatents(models, latents));
     const bytes = await encodePicture(picture, input.format, provenanceOf(models.pack, input, seed));
     images.push({
@@ -78,40 +97,64 @@ export async function samplePortrait(
       sha256: sha256(bytes),
     });
   }
-  return { images };
+  return { images, resumedAt };
 }
 
 /** A marker in a prompt would claim a region of its own. */
 const withoutMarkers = (prompt: string) => prompt.replaceAll(FACIAL_TOKEN, '').replaceAll(IMAGE_TOKEN, '');
 
-export interface DenoiseInput {
-  readonly rows: PromptRows;
+/** Null: there is none, it is damaged, or it belongs to another job. Then the sampling begins anew, which is always right. */
+function stateOf(job: string, file: Uint8Array | undefined): SampleState | null {
+  if (!file) return null;
+  try {
+    const state = readSampleState(file);
+    return state.job === job ? state : null;
+  } catch (error) {
+    if (error instanceof PipelineError) return null;
+    throw error;
+  }
+}
+
+/** One image in the making. */
+interface Run {
   readonly schedule: Schedule;
-  /** Unit normal, [1, 4, h/8, w/8]. */
-  readonly start: FloatTensor;
   /** For the schedulers that draw fresh noise at every step. */
   readonly noise: NoiseGenerator;
+  /** Calls of the network so far, and the latents after them: [1, 4, h/8, w/8]. */
+  readonly done: number;
+  readonly latents: FloatTensor;
+}
+
+/** At the beginning, or where a state stands: then the generator draws again what it had drawn. */
+export function startRun(schedule: Schedule, noise: NoiseGenerator, shape: readonly number[], saved: SampleState | null = null): Run {
+  const start = noise.normal(elementCount(shape));
+  if (!saved) return { schedule, noise, done: 0, latents: float32(shape, start.map((x) => x * schedule.initNoiseSigma)) }; // prettier-ignore
+  for (let i = 0; i < saved.done; i++) if (schedule.drawsNoise(i)) noise.normal(start.length);
+  schedule.history = saved.history;
+  return { schedule, noise, done: saved.done, latents: saved.latents };
+}
+
+export interface DenoiseInput extends Run {
+  readonly rows: PromptRows;
   readonly guidanceScale: number;
   readonly mergeStep: number;
   readonly identityScale: number;
 }
 
-/** The loop: schedule → predict → guide → step. */
-export async function denoise(
-  models: DiffusionModels,
-  { rows, schedule, start, noise, guidanceScale, mergeStep, identityScale }: DenoiseInput,
-  onStep: (step: number, latents: FloatTensor) => Promise<void> | void,
-): Promise<FloatTensor> {
-  const unet = await models.unet(start.dims[2]!, start.dims[3]!);
+/** The loop: schedule → predict → guide → step. Yields the latents after every call of the network. */
+export async function* denoise(models: DiffusionModels, input: DenoiseInput): AsyncGenerator<FloatTensor, void, undefined> {
+  const { rows, schedule, noise, done, guidanceScale, mergeStep, identityScale } = input;
+  const { dims } = input.latents;
+  const unet = await models.unet(dims[2]!, dims[3]!);
   const conditioning = { text: pairRows(rows.null, rows.text), augmented: pairRows(rows.null, rows.augmented) }; // [2, 81, C]
-  let latents: Float32Array = start.data.map((x) => x * schedule.initNoiseSigma);
+  let latents: Float32Array = input.latents.data;
   for (const [i, t] of schedule.timesteps.entries()) {
+    if (i < done) continue;
     const predicted = await unet(schedule.scale(latents, i), t, conditioning[rowOfStep(i, mergeStep)], identityScale); // [2, 4, h/8, w/8]
     const fresh = schedule.drawsNoise(i) ? noise.normal(latents.length) : undefined;
     latents = schedule.step(latents, guide(predicted, guidanceScale), i, fresh);
-    await onStep(i + 1, float32(start.dims, latents)); // progress, preview, cancel
+    yield float32(dims, latents); // progress, preview, cancel, pause
   }
-  return float32(start.dims, latents);
 }
 
 /** Latents → picture values [1, 3, H, W] in 0 … 1. */

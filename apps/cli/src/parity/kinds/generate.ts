@@ -12,6 +12,7 @@ import {
   ModelSet,
   rowOfStep,
   schedulerFromConfig,
+  startRun,
   stackRows,
   timeIdsOf,
   toPicture,
@@ -60,13 +61,13 @@ const generate: KindRunner = async (c) => {
     });
 
     const schedule = schedulerFromConfig(config.scheduler, await models.schedulerConfig()).schedule(request.num_inference_steps);
-    const noise = createNoise('cpu', request.seed);
     const start = (await c.tensor('latents')) as TensorOf<'float32'>;
-    noise.normal(start.data.length); // the start itself was drawn from the same generator
-    const trace: TensorOf<'float32'>[] = [];
+    const run = startRun(schedule, createNoise('cpu', request.seed), start.dims); // the start itself is drawn from the same generator
+    const latents = float32(start.dims, start.data.map((x) => x * schedule.initNoiseSigma)); // prettier-ignore
     const options = { guidanceScale: request.guidance_scale, mergeStep: request.start_merge_step, identityScale: 1 };
-    const latents = await denoise(models, { rows, schedule, start, noise, ...options }, (_, x) => void trace.push(x));
-    const image = await decodeLatents(models, latents);
+    const trace: TensorOf<'float32'>[] = [];
+    for await (const after of denoise(models, { rows, ...run, latents, ...options })) trace.push(after);
+    const image = await decodeLatents(models, trace.at(-1)!);
 
     const outputs: Record<string, Value> = {
       regions: names,
