@@ -20,6 +20,7 @@ export interface Secrets {
   readonly admin_key: string;
   readonly webhook_secret: string;
   readonly signing_secret: string;
+  readonly data_key_secret: string;
 }
 
 export class DirectoryInUse extends Error {}
@@ -69,17 +70,19 @@ const answers = (socket: string): Promise<boolean> =>
     }).on('error', () => done(false));
   });
 
+/** A directory of an earlier version lacks some; those are made now. */
 async function readOrMakeSecrets(file: string): Promise<Secrets> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as Secrets;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    return '{}';
+  });
   const secrets: Secrets = {
     api_key: newApiKey().key,
     admin_key: newApiKey().key,
     webhook_secret: newWebhookSecret(),
     signing_secret: randomBytes(32).toString('hex'),
+    data_key_secret: randomBytes(32).toString('hex'),
+    ...(JSON.parse(text) as Partial<Secrets>),
   };
   await writeAtomically(file, JSON.stringify(secrets, null, 2));
   return secrets;

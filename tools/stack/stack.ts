@@ -135,6 +135,7 @@ async function environmentFor(
     PORT: String(port),
     PUBLIC_URL: url,
     SIGNING_SECRET: directory.secrets.signing_secret,
+    DATA_KEY_SECRET: directory.secrets.data_key_secret,
     HEALTH_PORT: '0',
     DEFAULT_PACK: options.pack,
     ...(options.allowPrivateNetworks === undefined ? {} : { EGRESS_ALLOW_CIDRS: options.allowPrivateNetworks }),

@@ -8,7 +8,7 @@ import { openDb } from '@likeness/platform/db';
 import { createEgress } from '@likeness/platform/egress';
 import { createSigner } from '@likeness/platform/links';
 import { openSignals } from '@likeness/platform/signals';
-import { openObjectStore } from '@likeness/platform/storage';
+import { openSealedStore } from '@likeness/platform/storage';
 import { Metrics, startTracing, type Logger } from '@likeness/platform/telemetry';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -66,7 +66,7 @@ async function openParts(config: ApiConfig, log: Logger): Promise<Parts> {
     config,
     log,
     db,
-    store: openObjectStore(config.OBJECT_STORE_URL),
+    store: openSealedStore(config),
     egress: createEgress(config),
     signals: openSignals(config, { onError: (error) => log.debug({ err: error }, 'a signal was lost') }),
     packs: await readPacks(config.PACKS_DIR),

@@ -3,7 +3,7 @@ import type { Db } from '@likeness/platform/db';
 import type { Egress } from '@likeness/platform/egress';
 import type { Signer } from '@likeness/platform/links';
 import type { Signals } from '@likeness/platform/signals';
-import type { ObjectStore } from '@likeness/platform/storage';
+import type { SealedStore } from '@likeness/platform/storage';
 import type { Logger, Metrics, Tracing } from '@likeness/platform/telemetry';
 import type { ApiConfig } from './api.config.ts';
 import type { Changes } from './generations/changes.ts';
@@ -15,7 +15,7 @@ export interface Parts {
   readonly config: ApiConfig;
   readonly log: Logger;
   readonly db: Db;
-  readonly store: ObjectStore;
+  readonly store: SealedStore;
   readonly egress: Egress;
   readonly signals: Signals;
   readonly packs: Packs;

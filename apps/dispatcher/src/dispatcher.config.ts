@@ -1,7 +1,8 @@
 import { commonVariables, loadConfig, variable } from '@likeness/platform/config';
 import { z } from 'zod';
 
-const { DEFAULT_PACK: _pack, PACKS_DIR: _dir, ...common } = commonVariables;
+/** It removes objects, but reads none. */
+const { DATA_KEY_SECRET: _secret, DEFAULT_PACK: _pack, PACKS_DIR: _dir, ...common } = commonVariables;
 
 export const DispatcherConfig = z.object({
   ...common,

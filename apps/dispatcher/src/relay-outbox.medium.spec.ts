@@ -63,7 +63,7 @@ const relay = () => relayOutbox({ db, queues });
 const waiting = async () =>
   (await queues.parsing.getJobs(['waiting'], 0, -1, true)).map((job) => (job.data as { stageId: StageId }).stageId);
 const outboxSize = async () => (await one(db, z.object({ n: z.number() }), sql`SELECT count(*)::int AS n FROM outbox`))?.n;
-const claim = (id: StageId) => claimStage(db, id, newId('worker'));
+const claim = (id: StageId) => claimStage(db, id, newId('worker'), Buffer.from('a data key'));
 const setWorker = (slots: number, secondsAgo = 0) =>
   exec(
     db,

@@ -50,6 +50,8 @@ async function sweepGenerations(db: Db, store: ObjectStore): Promise<number> {
         UPDATE generation SET data_removed = true, input = '{"reference_images": []}', metadata = '{}', sequence = sequence + 1 WHERE id = ${id} RETURNING id
       ), bare AS (
         DELETE FROM artifact USING emptied WHERE artifact.generation_id = emptied.id
+      ), unreadable AS (
+        DELETE FROM data_key USING emptied WHERE data_key.id = emptied.id
       )
       SELECT pg_notify('generation', id) FROM emptied`,
     );
@@ -76,7 +78,7 @@ async function sweepUploads(db: Db, store: ObjectStore): Promise<number> {
   );
   for (const { id, object_key } of uploads) {
     await store.remove([object_key]);
-    await exec(db, sql`DELETE FROM upload WHERE id = ${id}`);
+    await exec(db, sql`WITH unreadable AS (DELETE FROM data_key WHERE id = ${id}) DELETE FROM upload WHERE id = ${id}`);
   }
   return uploads.length;
 }

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { newId, PICTURE_MAX_BYTES, type TenantId } from '@likeness/contracts';
 import { exec, openDb, sql, testDatabase, type Db } from '@likeness/platform/db';
 import { createEgress } from '@likeness/platform/egress';
-import { openObjectStore, type ObjectStore } from '@likeness/platform/storage';
+import { openSealedStore, type SealedStore } from '@likeness/platform/storage';
 import { freePort } from '@likeness/platform/testing';
 import type { HandlerContext } from '@likeness/worker';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -15,7 +15,7 @@ import { readReference } from './read-reference.ts';
 
 const tenantId = newId('tenant');
 let db: Db;
-let store: ObjectStore;
+let store: SealedStore;
 let folder: string;
 let drop: () => Promise<void>;
 const servers: { close(): void }[] = [];
@@ -24,7 +24,7 @@ beforeAll(async () => {
   const database = await testDatabase();
   db = openDb(database.url, { max: 2 });
   folder = await mkdtemp(join(tmpdir(), 'likeness-reference-'));
-  store = openObjectStore(pathToFileURL(folder).href);
+  store = openSealedStore({ OBJECT_STORE_URL: pathToFileURL(folder).href, DATA_KEY_SECRET: 'a secret for tests of 32 characters or more' });
   await exec(db, sql`INSERT INTO tenant (id, name, webhook_secret) VALUES (${tenantId}, 'shop', 'whsec_eA==')`);
   drop = async () => {
     await db.close();
@@ -62,7 +62,9 @@ describe('an upload', () => {
   async function upload(owner: TenantId = tenantId) {
     const id = newId('upload');
     const key = `t/${owner}/uploads/${id}`;
-    await store.put(key, Buffer.from('picture'), { contentType: 'image/jpeg' });
+    const dataKey = store.vault.newKey();
+    await store.put(key, Buffer.from('picture'), { contentType: 'image/jpeg', dataKey });
+    await exec(db, sql`INSERT INTO data_key (id, tenant_id, wrapped) VALUES (${id}, ${owner}, ${dataKey})`);
     await exec(
       db,
       sql`INSERT INTO upload (id, tenant_id, status, filename, content_type, size, sha256, object_key, expires_at)
@@ -87,6 +89,12 @@ describe('an upload', () => {
     await exec(db, sql`INSERT INTO tenant (id, name, webhook_secret) VALUES (${other}, 'another shop', 'whsec_eA==')`);
     const { id } = await upload(other);
     await expect(readReference(contextFor(id).context)).rejects.toMatchObject({ code: 'upload_invalid' });
+  });
+
+  it('whose data key was destroyed is as good as gone', async () => {
+    const { id } = await upload();
+    await exec(db, sql`DELETE FROM data_key WHERE id = ${id}`);
+    await expect(readReference(contextFor(id).context)).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
 
   it('whose object is not in the store is storage_unavailable', async () => {

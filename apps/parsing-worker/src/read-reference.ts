@@ -17,17 +17,25 @@ export async function readReference(context: HandlerContext): Promise<Uint8Array
   return isId('upload', reference) ? readUpload(context, reference) : fetchReference(context, reference);
 }
 
-const Upload = z.object({ object_key: z.string(), content_type: z.string(), size: z.number(), sha256: z.string() });
+const Upload = z.object({
+  object_key: z.string(),
+  data_key: z.instanceof(Uint8Array).nullable(),
+  content_type: z.string(),
+  size: z.number(),
+  sha256: z.string(),
+});
 
 async function readUpload({ db, store, stage, point }: HandlerContext, id: string): Promise<Uint8Array> {
-  const upload = await one(
+  const found = await one(
     db,
     Upload,
-    sql`SELECT object_key, content_type, size, sha256 FROM upload WHERE id = ${id} AND tenant_id = ${stage.tenant_id} AND status = 'ready'`,
+    sql`SELECT object_key, wrapped AS data_key, content_type, size, sha256 FROM upload LEFT JOIN data_key USING (id)
+         WHERE id = ${id} AND upload.tenant_id = ${stage.tenant_id} AND status = 'ready'`,
   );
-  if (!upload) throw new LikenessError('upload_invalid', `The upload ${id} is not there any more.`);
-  const bytes = await readObject(store, upload.object_key);
-  point({ id: newId('artifact'), name: 'reference', index: 0, ...upload, detail: {} });
+  if (!found) throw new LikenessError('upload_invalid', `The upload ${id} is not there any more.`);
+  const { data_key, ...upload } = found;
+  const bytes = await readObject(store, upload.object_key, data_key);
+  point({ id: newId('artifact'), name: 'reference', index: 0, ...upload, data_key_id: id, detail: {} });
   return bytes;
 }
 

@@ -1,11 +1,11 @@
 /**
- * Bytes between the stages. An object's key carries the attempt that wrote it, so that a worker that lost its lease cannot touch
+ * Bytes between the stages, encrypted under the data key of the generation or its subject. An object's key carries the attempt that wrote it, so that a worker that lost its lease cannot touch
  * what another one writes; it exists for others only once a completed stage points at it.
  */
 import { createHash } from 'node:crypto';
 import { LikenessError, newId } from '@likeness/contracts';
 import { many, sql, type Db } from '@likeness/platform/db';
-import { ObjectMissing, type ObjectStore } from '@likeness/platform/storage';
+import { ObjectMissing, type SealedStore, type WrappedKey } from '@likeness/platform/storage';
 import { z } from 'zod';
 import type { ClaimedStage, KeptArtifact } from './generation.ts';
 
@@ -25,34 +25,38 @@ export const artifactKey = (stage: ClaimedStage, name: string, index: number): s
 
 /** Writes one object of a stage. */
 export async function writeArtifact(
-  store: ObjectStore,
+  store: SealedStore,
   stage: ClaimedStage,
   name: string,
   index: number,
   { bytes, contentType, detail = {} }: NewArtifact,
 ): Promise<KeptArtifact> {
   const object_key = artifactKey(stage, name, index);
-  await store.put(object_key, bytes, { contentType });
+  await store.put(object_key, bytes, { contentType, dataKey: stage.data_key });
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  return { id: newId('artifact'), name, index, object_key, content_type: contentType, size: bytes.length, sha256, detail };
+  const { data_key_id } = stage;
+  return { id: newId('artifact'), name, index, object_key, data_key_id, content_type: contentType, size: bytes.length, sha256, detail };
 }
 
-const Row = z.object({ object_key: z.string(), detail: z.record(z.string(), z.unknown()) });
+const Row = z.object({ object_key: z.string(), data_key: z.instanceof(Uint8Array).nullable(), detail: z.record(z.string(), z.unknown()) });
 
 /** The artifacts of a name that completed stages of the generation have left, in order. */
-export async function loadArtifacts(db: Db, store: ObjectStore, stage: ClaimedStage, name: string): Promise<LoadedArtifact[]> {
+export async function loadArtifacts(db: Db, store: SealedStore, stage: ClaimedStage, name: string): Promise<LoadedArtifact[]> {
   const rows = await many(
     db,
     Row,
-    sql`SELECT object_key, detail FROM artifact WHERE generation_id = ${stage.generation_id} AND name = ${name} ORDER BY index`,
+    sql`SELECT object_key, k.wrapped AS data_key, detail FROM artifact a LEFT JOIN data_key k ON k.id = a.data_key_id
+         WHERE generation_id = ${stage.generation_id} AND name = ${name} ORDER BY index`,
   );
-  return Promise.all(rows.map(async ({ object_key, detail }) => ({ bytes: await readObject(store, object_key), detail })));
+  return Promise.all(
+    rows.map(async ({ object_key, data_key, detail }) => ({ bytes: await readObject(store, object_key, data_key), detail })),
+  );
 }
 
-/** @throws LikenessError `storage_unavailable`, also when a row points at an object that is not there */
-export async function readObject(store: ObjectStore, key: string): Promise<Uint8Array> {
+/** @throws LikenessError `storage_unavailable`, also when a row points at an object that is not there, or whose data key is not */
+export async function readObject(store: SealedStore, key: string, dataKey: WrappedKey | null): Promise<Uint8Array> {
   try {
-    return await store.get(key);
+    return await store.get(key, dataKey);
   } catch (error) {
     if (!(error instanceof ObjectMissing)) throw error;
     throw new LikenessError('storage_unavailable', `The object ${key} is not in the store.`, { cause: error });

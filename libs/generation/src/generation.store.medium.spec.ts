@@ -51,6 +51,18 @@ async function completedDelivery(id: GenerationId) {
 }
 
 describe('claimStage', () => {
+  it('gives a generation its data key once, and no stage of it another one', async () => {
+    const { id, stageId } = await journey().create();
+    const first = await journey().claimed(stageId);
+    await journey().lapse(stageId);
+    const again = await journey().claimed(stageId);
+    await journey().complete(again);
+    const embed = await journey().claimed(await journey().advanceTo('embed', { id, stageId }));
+    expect([first, again, embed].map(({ data_key_id }) => data_key_id)).toEqual([id, id, id]);
+    expect([again.data_key, embed.data_key]).toEqual([first.data_key, first.data_key]);
+    expect((await journey().artifacts(id)).map((artifact) => artifact['data_key_id'])).toEqual([id, id, id]);
+  });
+
   it('mints the attempt and gives the worker what it needs', async () => {
     const { id, stageId } = await journey().create({ deadline: 60 });
     const stage = await journey().claimed(stageId);

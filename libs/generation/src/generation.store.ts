@@ -17,6 +17,7 @@ import {
   type WorkerId,
 } from '@likeness/contracts';
 import { empty, exec, json, one, sql, type Db, type Sql } from '@likeness/platform/db';
+import type { WrappedKey } from '@likeness/platform/storage';
 import { z } from 'zod';
 import { announced } from './announce.ts';
 import { flow } from './flow.ts';
@@ -31,9 +32,9 @@ const changed = (db: Db, statement: Sql): Promise<boolean> => one(db, Id, statem
 
 /**
  * Takes a stage for a worker and mints its attempt number. Null when there is nothing to do: done, canceled, past its deadline,
- * tried too often, or held by a live lease.
+ * tried too often, or held by a live lease. The first claim of a generation without a subject also gives it its data key, `newKey`.
  */
-export const claimStage = (db: Db, stageId: StageId, workerId: WorkerId): Promise<ClaimedStage | null> =>
+export const claimStage = (db: Db, stageId: StageId, workerId: WorkerId, newKey: WrappedKey): Promise<ClaimedStage | null> =>
   one(
     db,
     ClaimedStage,
@@ -42,6 +43,7 @@ export const claimStage = (db: Db, stageId: StageId, workerId: WorkerId): Promis
       SELECT id FROM generation
        WHERE id = (SELECT generation_id FROM stage WHERE id = ${stageId}) AND status IN ('queued', 'processing')
          AND cancel_requested_at IS NULL AND (deadline_at IS NULL OR deadline_at > now())
+         AND (subject_id IS NULL OR EXISTS (SELECT FROM data_key WHERE data_key.id = subject_id))
          FOR UPDATE
     ), claimed AS (
       UPDATE stage s SET status = 'processing', attempt = attempt + 1, worker_id = ${workerId}, lease_until = ${lease}, started_at = now()
@@ -54,9 +56,14 @@ export const claimStage = (db: Db, stageId: StageId, workerId: WorkerId): Promis
                               started_at = coalesce(g.started_at, now())
         FROM claimed WHERE g.id = claimed.generation_id
       RETURNING g.*
+    ), keyed AS (
+      INSERT INTO data_key (id, tenant_id, wrapped) SELECT id, tenant_id, ${newKey} FROM moved WHERE subject_id IS NULL
+      ON CONFLICT (id) DO NOTHING RETURNING wrapped
     ), ${recorded('status')}, ${called('started', sql`WHERE started_at = now()`)}
     SELECT claimed.id, claimed.generation_id, claimed.tenant_id, claimed.name, claimed.attempt, claimed.max_attempts,
-           moved.input, moved.pack, moved.deadline_at, moved.traceparent, ${notified}, pg_notify('claimed', claimed.queue)
+           moved.input, moved.pack, moved.deadline_at, moved.traceparent, coalesce(subject_id, moved.id) AS data_key_id,
+           coalesce((SELECT wrapped FROM keyed), (SELECT wrapped FROM data_key WHERE id = coalesce(subject_id, moved.id))) AS data_key,
+           ${notified}, pg_notify('claimed', claimed.queue)
       FROM claimed JOIN moved ON moved.id = claimed.generation_id`,
   );
 
@@ -113,10 +120,10 @@ export function completeStage(db: Db, fence: Fence, name: StageName, { artifacts
       UPDATE stage s SET status = 'succeeded', completed_at = now(), lease_until = NULL, error = NULL, gpu_seconds = ${gpuSeconds}
         FROM locked WHERE ${holds(fence)} RETURNING s.*
     ), kept AS (
-      INSERT INTO artifact (id, generation_id, tenant_id, stage, name, index, object_key, content_type, size, sha256, detail)
-      SELECT a.id, done.generation_id, done.tenant_id, done.name, a.name, a.index, a.object_key, a.content_type, a.size, a.sha256, a.detail
+      INSERT INTO artifact (id, generation_id, tenant_id, stage, name, index, object_key, data_key_id, content_type, size, sha256, detail)
+      SELECT a.id, done.generation_id, done.tenant_id, done.name, a.name, a.index, a.object_key, a.data_key_id, a.content_type, a.size, a.sha256, a.detail
         FROM done, jsonb_to_recordset(${json(artifacts)}::jsonb)
-             AS a (id text, name text, index int, object_key text, content_type text, size int, sha256 text, detail jsonb)
+             AS a (id text, name text, index int, object_key text, data_key_id text, content_type text, size int, sha256 text, detail jsonb)
     ), moved AS (
       UPDATE generation g SET sequence = sequence + 1, gpu_seconds = g.gpu_seconds + ${gpuSeconds}, images = ${images.length},
              warnings = ARRAY(SELECT DISTINCT unnest(g.warnings || ${[...warnings]}::text[])),

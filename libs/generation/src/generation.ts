@@ -15,6 +15,9 @@ export const ClaimedStage = z.object({
   deadline_at: z.date().nullable(),
   /** Of the request that made the generation; null while traces are off. */
   traceparent: z.string().nullable(),
+  /** What its objects are encrypted under: the generation's own key, or its subject's. */
+  data_key_id: z.string(),
+  data_key: z.instanceof(Uint8Array),
 });
 export type ClaimedStage = z.infer<typeof ClaimedStage>;
 
@@ -37,6 +40,7 @@ export interface KeptArtifact {
   readonly name: string;
   readonly index: number;
   readonly object_key: string;
+  readonly data_key_id: string;
   readonly content_type: string;
   readonly size: number;
   readonly sha256: string;

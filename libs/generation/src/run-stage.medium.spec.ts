@@ -5,23 +5,23 @@ import { pathToFileURL } from 'node:url';
 import { LikenessError, newId, type StageId } from '@likeness/contracts';
 import { exec, sql } from '@likeness/platform/db';
 import { openSignals, type Signals } from '@likeness/platform/signals';
-import { openObjectStore, type ObjectStore } from '@likeness/platform/storage';
+import { openObjectStore, sealedStore, type SealedStore } from '@likeness/platform/storage';
 import { createLogger } from '@likeness/platform/telemetry';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeArtifact } from './artifacts.ts';
 import { requestCancel } from './generation.store.ts';
 import { checkHandlers, runStage, type StageContext, type StageParts, type StageWork } from './run-stage.ts';
-import { useJourney } from './testing/journey.ts';
+import { useJourney, vault } from './testing/journey.ts';
 
 const journey = useJourney();
 const log = createLogger('test', 'silent');
 const never = new AbortController().signal;
 let folder: string;
-let store: ObjectStore;
+let store: SealedStore;
 let signals: Signals;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'likeness-stage-'));
-  store = openObjectStore(pathToFileURL(folder).href);
+  store = sealedStore(openObjectStore(pathToFileURL(folder).href), vault);
   signals = openSignals({ DATABASE_URL: journey().url, REDIS_URL: undefined });
   await signals.ready;
 });
@@ -70,7 +70,7 @@ describe('a stage that does its work', () => {
     const { id, stageId } = await journey().create();
     const pictures = ['face', 'eyes', 'mouth'].map(bytes);
     let put = 0;
-    const halting: ObjectStore = {
+    const halting: SealedStore = {
       ...store,
       put: async (key, content, options) => {
         if (key.endsWith('regions-1') && put++ === 0) throw new LikenessError('storage_unavailable', 'The store is away.');

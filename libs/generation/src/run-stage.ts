@@ -5,7 +5,7 @@
 import { isErrorCode, LikenessError, type StageId, type WorkerId } from '@likeness/contracts';
 import type { Db } from '@likeness/platform/db';
 import type { Signals } from '@likeness/platform/signals';
-import type { ObjectStore } from '@likeness/platform/storage';
+import type { SealedStore } from '@likeness/platform/storage';
 import type { Logger } from '@likeness/platform/telemetry';
 import { loadArtifacts, writeArtifact, type LoadedArtifact, type NewArtifact } from './artifacts.ts';
 import { flow } from './flow.ts';
@@ -34,7 +34,7 @@ export type StageWork = (context: StageContext) => Promise<void>;
 
 export interface StageParts {
   readonly db: Db;
-  readonly store: ObjectStore;
+  readonly store: SealedStore;
   readonly signals: Signals;
   readonly log: Logger;
   readonly workerId: WorkerId;
@@ -67,7 +67,7 @@ interface Left {
 
 /** Never throws for what a job can do; only an outage of the database reaches the caller, and then the lease runs out. */
 export async function runStage(parts: StageParts, stageId: StageId, work: StageWork, shutdown: AbortSignal): Promise<StageOutcome> {
-  const stage = await claimStage(parts.db, stageId, parts.workerId);
+  const stage = await claimStage(parts.db, stageId, parts.workerId, parts.store.vault.newKey());
   if (!stage) return 'nothing_to_do';
   const log = parts.log.child({ generation: stage.generation_id, stage: stage.name, attempt: stage.attempt });
   const control = new AbortController();

@@ -10,7 +10,7 @@ import { pathToFileURL } from 'node:url';
 import { newId, type GenerationId, type StageId } from '@likeness/contracts';
 import { exec, json, many, one, openDb, sql, testDatabase, type Db, type TestDatabase } from '@likeness/platform/db';
 import { openQueue } from '@likeness/platform/queue';
-import { openObjectStore, type ObjectStore } from '@likeness/platform/storage';
+import { openSealedStore, type SealedStore } from '@likeness/platform/storage';
 import { redisServer, startRedis, type TestServer } from '@likeness/platform/testing';
 import type { Queue } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -25,6 +25,8 @@ const samplePortrait = `async ({ stage, signal, load, keep, infer }) => {
 const program = (handlers: string) => `
   const { startWorker, readWorkerConfig } = await import('@likeness/worker');
   await startWorker('sample', ${handlers}, readWorkerConfig());`;
+
+const DATA_KEY_SECRET = 'a secret for tests of 32 characters or more';
 
 /** A line of its log, as far as the tests read it. */
 const Line = z.looseObject({ msg: z.string(), port: z.number().optional(), worker: z.string().optional() });
@@ -76,7 +78,7 @@ describe.each([
   let redis: TestServer | undefined;
   let folder: string;
   let db: Db;
-  let store: ObjectStore;
+  let store: SealedStore;
   let queue: Queue;
   let worker: WorkerProcess;
   const tenantId = newId('tenant');
@@ -90,10 +92,11 @@ describe.each([
     const environment = {
       DATABASE_URL: database.url,
       OBJECT_STORE_URL: pathToFileURL(folder).href,
+      DATA_KEY_SECRET,
       ...(redis && { REDIS_URL: redis.url }),
     };
     db = openDb(database.url, { max: 2 });
-    store = openObjectStore(environment.OBJECT_STORE_URL);
+    store = openSealedStore(environment);
     queue = openQueue('diffusion', config);
     await exec(db, sql`INSERT INTO tenant (id, name, webhook_secret) VALUES (${tenantId}, 'studio', 'whsec_dGVzdA==')`);
     worker = new WorkerProcess(`{ 'sample-portrait': ${samplePortrait} }`, environment);
@@ -114,7 +117,8 @@ describe.each([
   async function sent(prompt: string): Promise<{ id: GenerationId; stageId: StageId }> {
     const [id, stageId] = [newId('generation'), newId('stage')];
     const key = `t/${tenantId}/${id}/embed/1/identity-0`;
-    await store.put(key, Buffer.from('face'), { contentType: 'application/octet-stream' });
+    const dataKey = store.vault.newKey();
+    await store.put(key, Buffer.from('face'), { contentType: 'application/octet-stream', dataKey });
     const input = { prompt, width: 1, height: 1, steps: 1, num_images: 2, numImages: 2, seed: 7 };
     await exec(
       db,
@@ -124,8 +128,10 @@ describe.each([
         VALUES (${id}, ${tenantId}, 'processing', 'sample', ${json(input)}::jsonb, ${json({ name: 'noop', version: '1', trained: false })}::jsonb)
         RETURNING id
       ), embedded AS (
-        INSERT INTO artifact (id, generation_id, tenant_id, stage, name, object_key, content_type, size, sha256)
-        SELECT ${newId('artifact')}, id, ${tenantId}, 'embed', 'identity', ${key}, 'application/octet-stream', 4, 'x' FROM created
+        INSERT INTO artifact (id, generation_id, tenant_id, stage, name, object_key, data_key_id, content_type, size, sha256)
+        SELECT ${newId('artifact')}, id, ${tenantId}, 'embed', 'identity', ${key}, id, 'application/octet-stream', 4, 'x' FROM created
+      ), keyed AS (
+        INSERT INTO data_key (id, tenant_id, wrapped) SELECT id, ${tenantId}, ${dataKey} FROM created
       )
       INSERT INTO stage (id, generation_id, tenant_id, name, queue, status, enqueued, enqueued_at)
       SELECT ${stageId}, id, ${tenantId}, 'sample', 'diffusion', 'queued', 1, now() FROM created`,
@@ -158,7 +164,8 @@ describe.each([
       [0, { width: 1, height: 1, seed: 7 }],
       [1, { width: 1, height: 1, seed: 8 }],
     ]);
-    for (const { object_key, size } of images) expect(await store.stat(object_key)).toEqual({ size, contentType: 'image/png' });
+    const key = await one(db, z.object({ wrapped: z.instanceof(Uint8Array) }), sql`SELECT wrapped FROM data_key WHERE id = ${id}`);
+    for (const { object_key, size } of images) expect(await store.get(object_key, key?.wrapped ?? null)).toHaveLength(size);
     await expect.poll(() => queue.getJobCountByTypes('completed')).toBe(1);
   });
 
@@ -216,7 +223,7 @@ describe('a worker with the wrong handlers', () => {
     ['none', '{}', 'sample-portrait'],
     ['one of another queue', `{ 'sample-portrait': async () => {}, 'parse-face': async () => {} }`, 'parse-face'],
   ])('does not boot: %s', async (_what, handlers, wrong) => {
-    const nowhere = { DATABASE_URL: 'postgres://127.0.0.1:1/none', OBJECT_STORE_URL: 'file:///none' };
+    const nowhere = { DATABASE_URL: 'postgres://127.0.0.1:1/none', OBJECT_STORE_URL: 'file:///none', DATA_KEY_SECRET };
     const worker = new WorkerProcess(handlers, nowhere);
     expect(await worker.exited()).toBe(1);
     expect(worker.stderr).toContain(`the queue diffusion needs exactly one handler for each of its jobs; wrong: ${wrong}`);

@@ -12,7 +12,7 @@ import { createEgress, type Egress } from '@likeness/platform/egress';
 import { checkQueue } from '@likeness/platform/queue';
 import { onShutdown, startHealthServer } from '@likeness/platform/service';
 import { openSignals } from '@likeness/platform/signals';
-import { openObjectStore, type ObjectStore } from '@likeness/platform/storage';
+import { openSealedStore, type SealedStore } from '@likeness/platform/storage';
 import { createLogger, Metrics, startTracing } from '@likeness/platform/telemetry';
 import type { PipelineTasks } from '@likeness/pipeline';
 import type { Queue, Worker } from 'bullmq';
@@ -24,7 +24,7 @@ import { CONSUMER, WorkerModule, type JobHandler } from './worker.module.ts';
 /** What a handler works with: the stage, the outside world, and the models. */
 export interface HandlerContext extends StageContext {
   readonly db: Db;
-  readonly store: ObjectStore;
+  readonly store: SealedStore;
   readonly egress: Egress;
   /** Runs a task of the inference process with this stage's pack; its time counts as the stage's, its steps are the stage's progress. */
   infer<T extends keyof PipelineTasks>(
@@ -47,7 +47,7 @@ export async function startWorker(stage: StageName, handlers: Partial<Record<Job
   const log = createLogger(`${queue}-worker`, config.LOG_LEVEL);
   const workerId = newId('worker');
   const db = openDb(config.DATABASE_URL, { max: 2 + 2 * config.WORKER_SLOTS, name: `likeness-${queue}-worker` });
-  const store = openObjectStore(config.OBJECT_STORE_URL);
+  const store = openSealedStore(config);
   const signals = openSignals(config, { onError: (error) => log.debug({ err: error }, 'signals are away') });
   const egress = createEgress(config);
   const pool = new InferencePool(config, stage, queue, log);

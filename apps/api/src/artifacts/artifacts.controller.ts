@@ -36,8 +36,8 @@ export class ArtifactsController {
     if (matchesETag(request.headers['if-none-match'], artifact.sha256)) return void reply.status(304);
     const range = byteRange(request.headers.range, artifact.size);
     if (range) reply.status(206).header('content-range', `bytes ${range.first}-${range.last}/${artifact.size}`);
-    const bytes = await this.parts.store.get(artifact.object_key).catch((error: unknown) => {
-      throw error instanceof ObjectMissing ? removed(artifact.generation_id) : error;
+    const bytes = await this.parts.store.get(artifact.object_key, artifact.data_key).catch((error: unknown) => {
+      throw error instanceof ObjectMissing ? removed(id) : error;
     });
     return Buffer.from(range ? bytes.subarray(range.first, range.last + 1) : bytes);
   }
@@ -47,6 +47,7 @@ const ArtifactRow = z.object({
   generation_id: z.string(),
   index: z.number(),
   object_key: z.string(),
+  data_key: z.instanceof(Uint8Array).nullable(),
   content_type: z.string(),
   size: z.number(),
   sha256: z.string(),
@@ -58,17 +59,15 @@ async function findArtifact(db: Db, id: string): Promise<z.infer<typeof Artifact
     db,
     ArtifactRow,
     sql`
-      SELECT a.generation_id, a.index, a.object_key, a.content_type, a.size, a.sha256, g.data_removed OR coalesce(g.expires_at <= now(), false) AS gone
-        FROM artifact a JOIN generation g ON g.id = a.generation_id
+      SELECT a.generation_id, a.index, a.object_key, k.wrapped AS data_key, a.content_type, a.size, a.sha256, g.data_removed OR coalesce(g.expires_at <= now(), false) AS gone
+        FROM artifact a JOIN generation g ON g.id = a.generation_id LEFT JOIN data_key k ON k.id = a.data_key_id
        WHERE a.id = ${id}`,
   );
-  if (!row) throw new LikenessError('not_found', `There is no artifact ${id}.`);
-  if (row.gone) throw removed(row.generation_id);
+  if (!row || row.gone) throw removed(id); // a link that verifies was to something once
   return row;
 }
 
-const removed = (generationId: string) =>
-  new LikenessError('data_expired', `The pictures of ${generationId} were removed after their retention time.`);
+const removed = (id: string) => new LikenessError('data_expired', `The picture ${id} was removed.`);
 
 /** One range that can be satisfied, or none: then the whole is sent, as RFC 9110 allows. */
 export function byteRange(header: string | undefined, size: number): { first: number; last: number } | undefined {

@@ -79,7 +79,7 @@ describe('POST /v1/generations', () => {
     expect(status).toBe(202);
     const [upload = ''] = body.input?.reference_images ?? [];
     expect(upload).toMatch(/^upl_/);
-    expect(Buffer.from(await api().store.get(`t/${api().tenant.id}/uploads/${upload}`))).toEqual(bytes);
+    expect(Buffer.from(await api().store.get(`t/${api().tenant.id}/uploads/${upload}`, await api().dataKey(upload)))).toEqual(bytes);
   });
 
   it('takes an https URL as it is', async () => {

@@ -245,7 +245,7 @@ describe('POST /v1/generations/{id}/cancel', () => {
   it('asks a worker that is at it to stop: 202 until it has', async () => {
     const { id } = await create();
     const [row] = await many(api().db, z.object({ id: z.custom<StageId>() }), sql`SELECT id FROM stage WHERE generation_id = ${id}`);
-    const stage = row && (await claimStage(api().db, row.id, newId('worker')));
+    const stage = row && (await claimStage(api().db, row.id, newId('worker'), api().store.vault.newKey()));
     if (!stage) throw new Error('the stage can be claimed');
     const { status, body } = await cancel(id);
     expect([status, body.status]).toEqual([202, 'processing']);

@@ -4,13 +4,14 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newId, SCOPES, type Scope, type TenantId } from '@likeness/contracts';
-import { exec, openDb, sql, testDatabase, type Db } from '@likeness/platform/db';
+import { exec, one, openDb, sql, testDatabase, type Db } from '@likeness/platform/db';
 import { newApiKey } from '@likeness/platform/keys';
-import { openObjectStore, type ObjectStore } from '@likeness/platform/storage';
+import { openSealedStore, type SealedStore, type WrappedKey } from '@likeness/platform/storage';
 import { createLogger } from '@likeness/platform/telemetry';
 import { newWebhookSecret } from '@likeness/platform/webhooks';
 import sharp from 'sharp';
 import { afterAll, beforeAll } from 'vitest';
+import { z } from 'zod';
 import { readApiConfig } from '../api.config.ts';
 import { createApi } from '../create-api.ts';
 
@@ -29,8 +30,10 @@ export interface Tenant {
 export interface TestApi {
   readonly url: string;
   readonly db: Db;
-  readonly store: ObjectStore;
+  readonly store: SealedStore;
   readonly tenant: Tenant;
+  /** The key that the objects of an upload, a generation or a subject are encrypted under. */
+  dataKey(owner: string): Promise<WrappedKey | null>;
   /** The API's own orderly end. */
   close(): Promise<void>;
   /** That, and everything it stood on. */
@@ -72,18 +75,22 @@ export async function startApi(env: Readonly<Record<string, string>> = {}): Prom
     DATABASE_URL: database.url,
     OBJECT_STORE_URL: storeUrl,
     SIGNING_SECRET: 'a secret for tests of 32 characters or more',
+    DATA_KEY_SECRET: 'another secret for tests, as long as that',
   };
   const app = await createApi(readApiConfig({ ...variables, PORT: String(port), ...env }), createLogger('api', 'silent'));
   await app.listen(port, '127.0.0.1');
   const db = openDb(database.url, { max: 2 });
-  const parts = { url: `http://127.0.0.1:${port}`, db, store: openObjectStore(storeUrl), close: () => app.close() };
+  const parts = { url: `http://127.0.0.1:${port}`, db, store: openSealedStore(variables), close: () => app.close() };
   const stop = async () => {
     await app.close();
     await db.close();
     await database.drop();
     await rm(dir, { recursive: true, force: true });
   };
-  return { ...parts, stop, ...(await actions(parts)) };
+  const dataKey = async (owner: string) =>
+    (await one(db, z.object({ wrapped: z.instanceof(Uint8Array) }), sql`SELECT wrapped FROM data_key WHERE id = ${owner}`))?.wrapped ??
+    null;
+  return { ...parts, dataKey, stop, ...(await actions(parts)) };
 }
 
 const freePort = (): Promise<number> =>

@@ -1,7 +1,7 @@
 /** Bytes that arrived with a request become an upload: checked, stored, then recorded as ready. */
 import { newId, type TenantId } from '@likeness/contracts';
 import type { Db } from '@likeness/platform/db';
-import type { ObjectStore } from '@likeness/platform/storage';
+import type { SealedStore } from '@likeness/platform/storage';
 import type { IdempotentRequest } from '../http/idempotency.ts';
 import { inspectPicture } from './inspect-picture.ts';
 import { insertUpload, objectKeyOf, type UploadRow } from './uploads.store.ts';
@@ -17,18 +17,19 @@ export interface ReceivedPicture {
  * @throws LikenessError `image_unreadable`, `image_too_small`, `storage_unavailable`
  */
 export async function keepPicture(
-  { db, store }: { db: Db; store: ObjectStore },
+  { db, store }: { db: Db; store: SealedStore },
   tenantId: TenantId,
   picture: ReceivedPicture,
   idempotent?: IdempotentRequest,
 ): Promise<UploadRow | null> {
   const contentType = await inspectPicture(picture.bytes);
   const upload = { id: newId('upload'), tenant_id: tenantId };
-  await store.put(objectKeyOf(upload), picture.bytes, { contentType });
+  const dataKey = store.vault.newKey();
+  await store.put(objectKeyOf(upload), picture.bytes, { contentType, dataKey });
   const { filename, bytes, sha256 } = picture;
   const row = await insertUpload(
     db,
-    { ...upload, status: 'ready', filename, content_type: contentType, size: bytes.length, sha256 },
+    { ...upload, data_key: dataKey, status: 'ready', filename, content_type: contentType, size: bytes.length, sha256 },
     idempotent,
   );
   if (!row) await store.remove([objectKeyOf(upload)]);

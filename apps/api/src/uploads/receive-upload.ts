@@ -1,26 +1,27 @@
 /** The bytes of a declared upload, put by a signed link: they must be what was declared, or the upload is rejected for good. */
 import { LikenessError } from '@likeness/contracts';
 import type { Db } from '@likeness/platform/db';
-import type { ObjectStore } from '@likeness/platform/storage';
+import type { SealedStore } from '@likeness/platform/storage';
 import type { IncomingMessage } from 'node:http';
 import { sha256 } from '../http/idempotency.ts';
 import { inspectPicture } from './inspect-picture.ts';
-import { decideUpload, findUpload, type UploadRow } from './uploads.store.ts';
+import { decideUpload, findUploadWithKey, type UploadRow } from './uploads.store.ts';
 
 /** @throws LikenessError `not_found`, `upload_invalid`, `image_unreadable`, `image_too_small` */
 export async function receiveUpload(
-  { db, store }: { db: Db; store: ObjectStore },
+  { db, store }: { db: Db; store: SealedStore },
   id: string,
   request: IncomingMessage,
 ): Promise<UploadRow> {
-  const upload = await findUpload(db, id);
-  if (!upload) throw new LikenessError('not_found', `There is no upload ${id}.`);
+  const found = await findUploadWithKey(db, id);
+  if (!found) throw new LikenessError('not_found', `There is no upload ${id}.`);
+  const { data_key: dataKey, ...upload } = found;
   if (upload.status !== 'pending')
     throw new LikenessError('upload_invalid', `The upload ${id} is ${upload.status} already; create another one.`);
   try {
     const bytes = await readDeclared(upload, request);
     await inspectPicture(bytes);
-    await store.put(upload.object_key, bytes, { contentType: upload.content_type });
+    await store.put(upload.object_key, bytes, { contentType: upload.content_type, dataKey });
   } catch (error) {
     // A connection that broke or a store that is away says nothing about the picture: the link may be used again.
     if (error instanceof LikenessError && error.status === 422) await decideUpload(db, upload.id, 'rejected');

@@ -55,7 +55,11 @@ export class UploadsController {
     idempotent: IdempotentRequest | undefined,
   ): Promise<UploadRow | null> {
     if ('bytes' in wanted) return keepPicture(this.parts, tenantId, wanted, idempotent);
-    return insertUpload(this.parts.db, { ...wanted, id: newId('upload'), tenant_id: tenantId, status: 'pending' }, idempotent);
+    return insertUpload(
+      this.parts.db,
+      { ...wanted, id: newId('upload'), tenant_id: tenantId, data_key: this.parts.store.vault.newKey(), status: 'pending' },
+      idempotent,
+    );
   }
 }
 

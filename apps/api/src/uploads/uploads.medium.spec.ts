@@ -44,7 +44,9 @@ describe('a declared upload', () => {
     expect((await useIt(declared.id)).body.code).toBe('upload_invalid');
     const { status, body } = await put(declared, bytes);
     expect([status, body.status, body.upload]).toEqual([200, 'ready', undefined]);
-    expect(Buffer.from(await api().store.get(`t/${api().tenant.id}/uploads/${declared.id}`))).toEqual(bytes);
+    expect(Buffer.from(await api().store.get(`t/${api().tenant.id}/uploads/${declared.id}`, await api().dataKey(declared.id)))).toEqual(
+      bytes,
+    );
     expect([(await useIt(declared.id)).status, (await useIt(declared.id)).status]).toEqual([202, 202]);
   });
 
@@ -230,11 +232,13 @@ describe('GET /v1/artifacts/{id}', () => {
       json: { input: { reference_images: ['https://93.184.215.14/a.jpg'], prompt: 'a person' } },
     });
     const id = newId('artifact');
-    await api().store.put(`t/${id}`, bytes, { contentType: 'image/png' });
+    const dataKey = api().store.vault.newKey();
+    await api().store.put(`t/${id}`, bytes, { contentType: 'image/png', dataKey });
+    await exec(api().db, sql`INSERT INTO data_key (id, tenant_id, wrapped) VALUES (${body.id}, ${api().tenant.id}, ${dataKey})`);
     await exec(
       api().db,
-      sql`INSERT INTO artifact (id, generation_id, tenant_id, stage, name, object_key, content_type, size, sha256, detail)
-          VALUES (${id}, ${body.id}, ${api().tenant.id}, 'sample', 'images', ${`t/${id}`}, 'image/png', ${bytes.length}, ${sha256(bytes)}, '{"width":1,"height":1,"seed":1}')`,
+      sql`INSERT INTO artifact (id, generation_id, tenant_id, stage, name, object_key, data_key_id, content_type, size, sha256, detail)
+          VALUES (${id}, ${body.id}, ${api().tenant.id}, 'sample', 'images', ${`t/${id}`}, ${body.id}, 'image/png', ${bytes.length}, ${sha256(bytes)}, '{"width":1,"height":1,"seed":1}')`,
     );
     await exec(
       api().db,
@@ -302,6 +306,8 @@ describe('GET /v1/artifacts/{id}', () => {
   it.each<[string, (made: { id: string; generation: string }) => Promise<unknown>]>([
     ['its retention is over', ({ generation }) => exec(api().db, sql`UPDATE generation SET expires_at = now() WHERE id = ${generation}`)],
     ['its data was removed', ({ generation }) => exec(api().db, sql`UPDATE generation SET data_removed = true WHERE id = ${generation}`)],
+    ['its data key was destroyed', ({ generation }) => exec(api().db, sql`DELETE FROM data_key WHERE id = ${generation}`)],
+    ['its row was removed', ({ id }) => exec(api().db, sql`DELETE FROM artifact WHERE id = ${id}`)],
     ['its object is gone', ({ id }) => api().store.remove([`t/${id}`])],
   ])('is gone when %s', async (_name, remove) => {
     const made = await makeArtifact();

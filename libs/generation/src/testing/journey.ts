@@ -10,6 +10,7 @@ import {
   type TenantId,
 } from '@likeness/contracts';
 import { exec, json, many, one, openDb, sql, testDatabase, type Db } from '@likeness/platform/db';
+import { createVault } from '@likeness/platform/storage';
 import { afterAll, beforeAll } from 'vitest';
 import { z } from 'zod';
 import { FIRST_STAGE, flow } from '../flow.ts';
@@ -17,6 +18,8 @@ import type { ClaimedStage, KeptArtifact } from '../generation.ts';
 import { claimStage, completeStage, type StageResult } from '../generation.store.ts';
 
 const workerId = newId('worker');
+/** Whoever reads or writes objects in a test shares the keys of the stages claimed here. */
+export const vault = createVault('the secret of tests that share a journey');
 
 export interface NewGeneration {
   readonly webhook?: boolean;
@@ -105,7 +108,7 @@ export class Journey {
   }
 
   claim(stageId: StageId): Promise<ClaimedStage | null> {
-    return claimStage(this.db, stageId, workerId);
+    return claimStage(this.db, stageId, workerId, vault.newKey());
   }
 
   async claimed(stageId: StageId): Promise<ClaimedStage> {
@@ -227,6 +230,7 @@ export function resultOf(stage: Pick<ClaimedStage, 'tenant_id' | 'generation_id'
       name: left,
       index,
       object_key,
+      data_key_id: generation_id,
       content_type: 'image/png',
       size: 70,
       sha256: '0'.repeat(64),

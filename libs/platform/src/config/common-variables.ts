@@ -15,6 +15,10 @@ export const commonVariables = {
     description: 'where objects are kept: file:///directory or s3://ACCESS:SECRET@host:port/bucket?ssl=true&region=us-east-1',
     secret: true,
   }),
+  DATA_KEY_SECRET: variable(z.string().min(32), {
+    description: 'wraps the keys that objects are encrypted under; the same for all processes, for good; at least 32 characters',
+    secret: true,
+  }),
   LOG_LEVEL: variable(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'), { description: 'how much is logged' }),
   EGRESS_ALLOW_CIDRS: variable(list.default([]), {
     description: 'networks that webhooks and picture URLs may reach although they are private, e.g. 10.0.0.0/8,fd00::/8',
