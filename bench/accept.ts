@@ -5,8 +5,8 @@ const RATE = 100;
 const SECONDS = 20;
 
 /** How long `POST /v1/generations` takes while 100 arrive each second, whatever the earlier ones do (open loop). */
-export const accept: Benchmark = (say) =>
-  withNoopStack(async ({ client, upload }) => {
+export const accept: Benchmark = (say, options) =>
+  withNoopStack(options, say, async ({ client, upload, parameters }) => {
     const input = { reference_images: [upload], prompt: 'a person' };
     for (let i = 0; i < 50; i++) await client.create(input);
     say(`${RATE} requests/s for ${SECONDS} s`);
@@ -20,5 +20,5 @@ export const accept: Benchmark = (say) =>
       pending.push(client.create(input).then(() => void runs.push(performance.now() - due)));
     }
     await Promise.all(pending);
-    return { runs, unit: 'ms', parameters: { requests_per_second: RATE, seconds: SECONDS, pack: 'noop', profile: 'embedded' } };
+    return { runs, unit: 'ms', parameters: { requests_per_second: RATE, seconds: SECONDS, ...parameters } };
   });

@@ -1,4 +1,7 @@
+import { startRedis, startS3 } from '../libs/platform/src/testing/index.ts';
 import { startScratchStack, type ScratchStack } from '../tools/stack/scratch-stack.ts';
+import type { StackOptions } from '../tools/stack/stack.ts';
+import { seedFinished } from './seed-finished.ts';
 
 export interface Result {
   /** The figure that the benchmark is named for, one value per run. */
@@ -9,8 +12,22 @@ export interface Result {
   readonly parts?: Record<string, number[]>;
 }
 
-/** `pack` names the models of those that measure models. */
-export type Benchmark = (say: (line: string) => void, pack: string) => Promise<Result>;
+export type Profile = 'embedded' | 'distributed';
+
+export interface BenchOptions {
+  /** The models of the benchmarks that measure models. */
+  readonly pack: string;
+  /** What the platform stands on: Postgres alone and a directory; or Postgres, Redis and S3. */
+  readonly profile: Profile;
+  /** Jobs that lie finished in the tables before the measurement begins. */
+  readonly finished: number;
+  /** Whether one process runs all three stages. */
+  readonly oneProcess: boolean;
+  /** Of `soak`. */
+  readonly minutes: number;
+}
+
+export type Benchmark = (say: (line: string) => void, options: BenchOptions) => Promise<Result>;
 
 /** Milliseconds of each of `runs` calls, after one that is not counted. */
 export async function timed(runs: number, work: () => Promise<void>): Promise<number[]> {
@@ -29,12 +46,29 @@ export function percentile(values: readonly number[], p: number): number {
   return sorted[Math.max(0, Math.ceil((p / 100) * sorted.length) - 1)] ?? NaN;
 }
 
-/** The whole system with stages that do nothing, so that only the platform is measured. `upload` is a picture that it has. */
-export async function withNoopStack<T>(work: (parts: ScratchStack & { readonly upload: string }) => Promise<T>): Promise<T> {
-  const scratch = await startScratchStack({ pack: 'noop' });
+export interface NoopStack extends ScratchStack {
+  /** A picture that the system has. */
+  readonly upload: string;
+  /** For the report. */
+  readonly parameters: Record<string, unknown>;
+}
+
+/** The whole system with stages that do nothing, so that only the platform is measured. */
+export async function withNoopStack<T>(
+  { profile, finished, oneProcess }: BenchOptions,
+  say: (line: string) => void,
+  work: (stack: NoopStack) => Promise<T>,
+  options: Partial<StackOptions> = {},
+): Promise<T> {
+  const servers = profile === 'distributed' ? [await startRedis(), await startS3('likeness-bench')] : [];
+  const [redis, s3] = servers;
+  const scratch = await startScratchStack({ pack: 'noop', redisUrl: redis?.url, s3Url: s3?.url, ...options });
   try {
-    return await work({ ...scratch, upload: (await scratch.client.upload(scratch.photo)).id });
+    if (finished > 0) await seedFinished(scratch.stack.databaseUrl, finished, say);
+    const upload = (await scratch.client.upload(scratch.photo)).id;
+    return await work({ ...scratch, upload, parameters: { pack: 'noop', profile, finished_jobs: finished, one_process: oneProcess } });
   } finally {
     await scratch.close();
+    await Promise.all(servers.map((server) => server.stop()));
   }
 }

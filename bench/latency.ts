@@ -7,8 +7,8 @@ const JOBS = 200;
 const Times = z.object({ to_first_stage: z.number(), end_to_end: z.number(), to_webhook: z.number().nullable() });
 
 /** One job at a time through three no-op stages: accepted → first stage, accepted → done, done → first webhook attempt; the database's own times. */
-export const latency: Benchmark = (say) =>
-  withNoopStack(async ({ stack, client, receiver, upload }) => {
+export const latency: Benchmark = (say, options) =>
+  withNoopStack(options, say, async ({ stack, client, receiver, upload, parameters }) => {
     const input = { reference_images: [upload], prompt: 'a person' };
     const run = async () => {
       const job = await client.create(input, { webhook: receiver.url });
@@ -35,7 +35,7 @@ export const latency: Benchmark = (say) =>
       return {
         runs: rows.map((row) => row.end_to_end),
         unit: 'ms',
-        parameters: { jobs: JOBS, concurrency: 1, pack: 'noop', profile: 'embedded' },
+        parameters: { jobs: JOBS, concurrency: 1, ...parameters },
         parts: {
           'accepted → first stage': rows.map((row) => row.to_first_stage),
           'done → first webhook attempt': rows.flatMap((row) => row.to_webhook ?? []),

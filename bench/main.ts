@@ -1,14 +1,19 @@
-/** `npm run bench -- NAME [--pack NAME] [--json FILE]`: a committed benchmark. Medians and spread, with the command that made them. */
+/**
+ * `npm run bench -- NAME [--pack NAME] [--profile embedded|distributed] [--finished N] [--one-process] [--minutes N] [--json FILE]`:
+ * a committed benchmark. Medians and spread, with the command that made them.
+ */
 import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { accept } from './accept.ts';
 import { latency } from './latency.ts';
-import { percentile, type Benchmark } from './benchmark.ts';
+import { percentile, type Benchmark, type Profile } from './benchmark.ts';
+import { fairness } from './fairness.ts';
 import { coldStart, preprocess, unet, vae } from './models.ts';
 import { pipelines } from './pipelines.ts';
 import { relay } from './relay.ts';
+import { soak } from './soak.ts';
 import { webhooks } from './webhooks.ts';
 
 const benchmarks: Record<string, Benchmark> = {
@@ -21,11 +26,20 @@ const benchmarks: Record<string, Benchmark> = {
   pipelines,
   relay,
   webhooks,
+  fairness,
+  soak,
 };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'string' }, pack: { type: 'string', default: 'sketch' } },
+  options: {
+    json: { type: 'string' },
+    pack: { type: 'string', default: 'sketch' },
+    profile: { type: 'string', default: 'embedded' },
+    finished: { type: 'string', default: '0' },
+    'one-process': { type: 'boolean', default: false },
+    minutes: { type: 'string', default: '20' },
+  },
 });
 const name = positionals[0] ?? '';
 const benchmark = benchmarks[name];
@@ -34,12 +48,23 @@ if (!benchmark) {
   process.exit(2);
 }
 
-const result = await benchmark((line) => console.error(line), values.pack);
+if (values.profile !== 'embedded' && values.profile !== 'distributed') {
+  console.error(`no profile "${values.profile}"; there are: embedded, distributed`);
+  process.exit(2);
+}
+
+const result = await benchmark((line) => console.error(line), {
+  pack: values.pack,
+  profile: values.profile satisfies Profile,
+  finished: Number(values.finished),
+  oneProcess: values['one-process'],
+  minutes: Number(values.minutes),
+});
 const report = {
   name,
   commit: git('rev-parse', '--short', 'HEAD'),
   machine: { cpu: cpus()[0]?.model.trim(), cores: cpus().length, memory_gib: Math.round(totalmem() / 2 ** 30), node: process.version },
-  command: `npm run bench -- ${name}`,
+  command: `npm run bench -- ${process.argv.slice(2).join(' ')}`,
   ...result,
   median: percentile(result.runs, 50),
   p99: percentile(result.runs, 99),

@@ -9,7 +9,7 @@ const RUNS = 30;
 const photo = () => readFile(new URL('../samples/portrait.jpg', import.meta.url));
 
 /** One denoising step: the prediction of both rows of the guidance, and arithmetic on a few thousand numbers. */
-export const unet: Benchmark = async (_, pack) => {
+export const unet: Benchmark = async (_, { pack }) => {
   const stages = await openStages(pack);
   const options = resolveOptions(stages.pack, { prompt: 'a person', seed: 1, steps: RUNS + 1 });
   const reference = await photo();
@@ -23,7 +23,7 @@ export const unet: Benchmark = async (_, pack) => {
 };
 
 /** Latents → picture values. */
-export const vae: Benchmark = async (_, pack) => {
+export const vae: Benchmark = async (_, { pack }) => {
   const found = await loadPack(pack);
   if (found.manifest.pipeline === 'noop') throw new Error(`the pack ${pack} has no models`);
   const models = new ModelSet(found as ConsistentIdPack);
@@ -37,7 +37,7 @@ export const vae: Benchmark = async (_, pack) => {
 };
 
 /** All that a new face costs before the denoising begins. */
-export const preprocess: Benchmark = async (_, pack) => {
+export const preprocess: Benchmark = async (_, { pack }) => {
   const stages = await openStages(pack);
   const reference = await photo();
   const parts: Record<'parse' | 'embed', number[]> = { parse: [], embed: [] };
@@ -61,7 +61,7 @@ export const preprocess: Benchmark = async (_, pack) => {
 };
 
 /** From nothing to a fresh inference process that could take its first job. */
-export const coldStart: Benchmark = async (say, pack) => {
+export const coldStart: Benchmark = async (say, { pack }) => {
   const parts: Record<string, number[]> = {};
   const runs: number[] = [];
   for (let i = 0; i < 5; i++) {

@@ -1,32 +1,44 @@
-import { isTerminal, type GenerationList } from '@likeness/contracts';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { many, openDb, sql, type Db } from '@likeness/platform/db';
+import { z } from 'zod';
 import { withNoopStack, type Benchmark } from './benchmark.ts';
 
-const ROUNDS = 5;
-const JOBS = 200;
-const AT_ONCE = 16;
+const JOBS = 6_000;
+const ITEMS = 1_000;
 
-/** Whole pipelines of three no-op stages per second, from the first request of a batch to the end of its last job. */
-export const pipelines: Benchmark = (say) =>
-  withNoopStack(async ({ client, upload }) => {
-    const input = { reference_images: [upload], prompt: 'a person' };
-    const runs: number[] = [];
-    for (let round = 0; round <= ROUNDS; round++) {
-      const start = performance.now();
-      let left = JOBS;
-      const create = async () => {
-        while (left-- > 0) await client.create(input);
-      };
-      await Promise.all(Array.from({ length: AT_ONCE }, create));
-      for (;;) {
-        const { body } = await client.call<GenerationList>('GET', '/v1/generations?limit=100&status=queued');
-        const working = await client.call<GenerationList>('GET', '/v1/generations?limit=100&status=processing');
-        if ([...body.data, ...working.body.data].every(({ status }) => isTerminal(status))) break;
-        await sleep(20);
+/**
+ * Whole pipelines of three no-op stages per second, sustained: a backlog is made by batches of a thousand, and what ends in each
+ * second is counted, from the moment that all of it is accepted to the last fifth, where the stages run dry.
+ */
+export const pipelines: Benchmark = (say, options) =>
+  withNoopStack(options, say, async ({ stack, client, upload, parameters }) => {
+    const db = openDb(stack.databaseUrl, { max: 1, name: 'bench' });
+    try {
+      const input = { reference_images: [upload], prompt: 'a person' };
+      for (let i = 0; i < 20; i++) await client.untilTerminal((await client.create(input)).id);
+      const done = await finished(db);
+      const accepting = performance.now();
+      for (let i = 0; i < JOBS / ITEMS; i++) {
+        const items = Array.from({ length: ITEMS }, (_, n) => ({ custom_id: `${i}-${n}`, input }));
+        const { status } = await client.call('POST', '/v1/batches', { items });
+        if (status !== 202) throw new Error(`a batch was answered with ${status}`);
       }
-      const perSecond = JOBS / ((performance.now() - start) / 1000);
-      if (round > 0) runs.push(perSecond); // the first round warms up
-      say(`round ${round} of ${ROUNDS}: ${perSecond.toFixed(1)}/s`);
+      say(`${JOBS} jobs accepted in ${((performance.now() - accepting) / 1000).toFixed(1)} s`);
+      const runs: number[] = [];
+      for (let before = await finished(db), at = performance.now(); before - done < JOBS * 0.8;) {
+        await sleep(1_000);
+        const [now, later] = [await finished(db), performance.now()];
+        runs.push((now - before) / ((later - at) / 1000));
+        say(`${now - done} of ${JOBS} done, ${runs.at(-1)?.toFixed(0)}/s`);
+        [before, at] = [now, later];
+      }
+      return { runs, unit: 'pipelines/s', parameters: { jobs: JOBS, ...parameters } };
+    } finally {
+      await db.close();
     }
-    return { runs, unit: 'pipelines/s', parameters: { jobs: JOBS, clients: AT_ONCE, pack: 'noop', profile: 'embedded' } };
   });
+
+const finished = async (db: Db): Promise<number> =>
+  (
+    await many(db, z.object({ n: z.number() }), sql`SELECT count(*)::int AS n FROM generation WHERE status = 'succeeded' AND id > 'gen_01'`)
+  )[0]?.n ?? 0;

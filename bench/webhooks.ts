@@ -6,8 +6,8 @@ const JOBS = 200;
 const AT_ONCE = 10;
 
 /** End of a job → the first attempt at its webhook, while ten jobs are under way at any time; the database's own times. */
-export const webhooks: Benchmark = (say) =>
-  withNoopStack(async ({ stack, client, receiver, upload }) => {
+export const webhooks: Benchmark = (say, options) =>
+  withNoopStack(options, say, async ({ stack, client, receiver, upload, parameters }) => {
     const input = { reference_images: [upload], prompt: 'a person' };
     say(`${JOBS} jobs, ${AT_ONCE} at a time`);
     let left = JOBS;
@@ -29,7 +29,7 @@ export const webhooks: Benchmark = (say) =>
       return {
         runs: rows.map(({ ms }) => ms),
         unit: 'ms',
-        parameters: { jobs: JOBS, concurrency: AT_ONCE, pack: 'noop', profile: 'embedded' },
+        parameters: { jobs: JOBS, concurrency: AT_ONCE, ...parameters },
       };
     } finally {
       await db.close();

@@ -8,10 +8,16 @@ const main = fileURLToPath(new URL('../../../../bench/main.ts', import.meta.url)
 export const benchCommand = () =>
   new Command('bench')
     .description('run a committed benchmark')
-    .argument('<name>', 'unet, preprocess, vae, cold-start, accept, latency, pipelines, relay or webhooks')
-    .option('--pack <name>', 'the models to measure', 'sketch')
+    .argument('<name>', 'unet, preprocess, vae, cold-start, accept, latency, pipelines, relay, webhooks, fairness or soak')
+    .option('--pack <name>', 'the models to measure')
+    .option('--profile <name>', 'what the platform stands on: embedded or distributed')
+    .option('--finished <count>', 'jobs that lie finished in the tables before')
+    .option('--one-process', 'all three stages in one process')
+    .option('--minutes <count>', 'how long a soak takes')
     .option('--json <file>', 'write the report there')
-    .action((name: string, { pack, json }: { pack: string; json?: string }) => {
-      const flags = ['--pack', pack, ...(json === undefined ? [] : ['--json', json])];
+    .action((name: string, options: { oneProcess?: boolean } & Record<string, string | undefined>) => {
+      const { oneProcess, ...valued } = options;
+      const flags = Object.entries(valued).flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag}`, value]));
+      if (oneProcess) flags.push('--one-process');
       process.exitCode = spawnSync(process.execPath, [main, name, ...flags], { stdio: 'inherit' }).status ?? 1;
     });
