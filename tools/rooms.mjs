@@ -69,7 +69,7 @@ export const rooms = {
 };
 
 /** Every room's tests may use these. */
-export const testPackages = ['vitest', '@nestjs/testing', 'fast-check', 'replicate'];
+export const testPackages = ['vitest', '@nestjs/testing', 'fast-check', 'replicate', 'standardwebhooks'];
 
 /** The folders of `libs/platform/src`, each an export of the package: neighbours that do not know each other, but for those for all. */
 export const platformFolders = Object.keys(
