@@ -1,4 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { KeysController } from './admin/keys.controller.ts';
+import { TenantsController } from './admin/tenants.controller.ts';
 import { ArtifactsController } from './artifacts/artifacts.controller.ts';
 import { DocsController } from './docs/docs.controller.ts';
 import { GenerationsController } from './generations/generations.controller.ts';
@@ -22,6 +24,8 @@ import { WebhookEndpointsController } from './webhook-endpoints/webhook-endpoint
     QueueController,
     HealthController,
     DocsController,
+    TenantsController,
+    KeysController,
   ],
 })
 export class AppModule {

@@ -43,7 +43,7 @@ export async function createApi(config: ApiConfig, log: Logger): Promise<NestFas
   observeRequests(instance, parts);
   showQueue(parts.metrics, parts.db);
   guardEdge(instance, {
-    authenticate: createAuthenticator(parts.db),
+    authenticate: parts.keys.authenticate,
     limitRate: createRateLimiter(),
     metricsPublic: config.METRICS_PUBLIC,
   });
@@ -62,6 +62,7 @@ export async function createApi(config: ApiConfig, log: Logger): Promise<NestFas
 
 async function openParts(config: ApiConfig, log: Logger): Promise<Parts> {
   const db = openDb(config.DATABASE_URL, { max: config.DATABASE_POOL, name: 'likeness-api' });
+  const keys = createAuthenticator(db);
   return {
     config,
     log,
@@ -71,7 +72,8 @@ async function openParts(config: ApiConfig, log: Logger): Promise<Parts> {
     signals: openSignals(config, { onError: (error) => log.debug({ err: error }, 'a signal was lost') }),
     packs: await readPacks(config.PACKS_DIR),
     signer: createSigner(config.SIGNING_SECRET, config.PUBLIC_URL),
-    changes: followChanges(config.DATABASE_URL),
+    keys,
+    changes: followChanges(config.DATABASE_URL, keys.forget),
     idempotency: new Idempotency(db),
     pace: createPace(db),
     metrics: new Metrics('api'),

@@ -16,6 +16,7 @@ import {
 } from '@likeness/contracts';
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
+import { adminPaths } from './admin/admin-paths.ts';
 import {
   binary,
   everywhere,
@@ -208,6 +209,7 @@ const paths: ZodOpenApiPathsObject = {
       },
     },
   },
+  ...adminPaths,
   '/healthz': { get: plain('getHealth', 'Whether the process lives', 'application/json', z.object({ status: z.literal('ok') })) },
   '/readyz': { get: plain('getReadiness', 'Whether requests can be served', 'application/json', z.object({ status: z.literal('ok') })) },
   '/metrics': { get: { ...plain('getMetrics', 'Prometheus metrics', 'text/plain', z.string()), security: [{}, { apiKey: [] }] } },
@@ -228,7 +230,7 @@ export function openApiDocument(publicUrl: string): ReturnType<typeof createDocu
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: publicUrl }],
-    tags: ['generations', 'uploads', 'artifacts', 'webhooks', 'operation'].map((name) => ({ name })),
+    tags: ['generations', 'uploads', 'artifacts', 'webhooks', 'operation', 'admin'].map((name) => ({ name })),
     paths,
     webhooks: webhookEvents,
     components: {

@@ -7,6 +7,7 @@ import type { SealedStore } from '@likeness/platform/storage';
 import type { Logger, Metrics, Tracing } from '@likeness/platform/telemetry';
 import type { ApiConfig } from './api.config.ts';
 import type { Changes } from './generations/changes.ts';
+import type { Authenticator } from './http/api-keys.ts';
 import type { Idempotency } from './http/idempotency.ts';
 import type { Packs } from './packs.ts';
 import type { Pace } from './queue/pace.ts';
@@ -20,6 +21,7 @@ export interface Parts {
   readonly signals: Signals;
   readonly packs: Packs;
   readonly signer: Signer;
+  readonly keys: Authenticator;
   readonly changes: Changes;
   readonly idempotency: Idempotency;
   readonly pace: Pace;

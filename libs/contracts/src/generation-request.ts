@@ -14,7 +14,7 @@ export const PICTURE_MIN_SIDE = 64;
 export const BODY_MAX_BYTES = 30_000_000;
 
 /** Text that Postgres can keep: no NUL, no half of a surrogate pair. */
-const text = (least: number, most: number) =>
+export const text = (least: number, most: number) =>
   z
     .string()
     .min(least)

@@ -7,3 +7,4 @@ export * from './packs.ts';
 export * from './jobs.ts';
 export * from './events.ts';
 export * from './webhook-endpoints.ts';
+export * from './tenants.ts';

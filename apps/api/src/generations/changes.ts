@@ -14,10 +14,15 @@ export interface Changes {
   close(): Promise<void>;
 }
 
-export function followChanges(databaseUrl: string): Changes {
+/** `keysChanged` is called on the same connection's news of API keys, and when some may have been lost. */
+export function followChanges(databaseUrl: string, keysChanged: () => void): Changes {
   const wakers = new Map<string, Set<() => void>>();
   const closing = new AbortController();
-  const connection = listen(databaseUrl, { generation: (id) => wakers.get(id)?.forEach((wake) => wake()) });
+  const connection = listen(
+    databaseUrl,
+    { generation: (id) => wakers.get(id)?.forEach((wake) => wake()), keys: keysChanged },
+    { onReconnected: keysChanged },
+  );
   return {
     wait: async (generationId, milliseconds, signal, look) => {
       const until = Date.now() + milliseconds;

@@ -9,8 +9,10 @@ export interface ParsedApiKey {
 }
 
 /** A fresh key; its text is shown once and kept nowhere. */
-export function newApiKey(): ParsedApiKey & { readonly key: string } {
-  const id = newId('key');
+export const newApiKey = (): ParsedApiKey & { readonly key: string } => newApiKeySecret(newId('key'));
+
+/** A fresh secret of a key. */
+export function newApiKeySecret(id: KeyId): ParsedApiKey & { readonly key: string } {
   const secret = randomBytes(32).toString('base64url');
   return { id, key: `lk_${id.slice('key_'.length)}_${secret}`, secretHash: hashOf(secret) };
 }

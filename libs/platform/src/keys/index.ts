@@ -1,1 +1,1 @@
-export { newApiKey, parseApiKey, sameSecret, type ParsedApiKey } from './api-key.ts';
+export { newApiKey, newApiKeySecret, parseApiKey, sameSecret, type ParsedApiKey } from './api-key.ts';
