@@ -3,6 +3,7 @@ import { KeysController } from './admin/keys.controller.ts';
 import { TenantsController } from './admin/tenants.controller.ts';
 import { ArtifactsController } from './artifacts/artifacts.controller.ts';
 import { DocsController } from './docs/docs.controller.ts';
+import { EventsController } from './generations/events.controller.ts';
 import { GenerationsController } from './generations/generations.controller.ts';
 import { HealthController } from './health/health.controller.ts';
 import { Shutdown } from './health/shutdown.ts';
@@ -16,6 +17,7 @@ import { WebhookEndpointsController } from './webhook-endpoints/webhook-endpoint
 @Module({
   controllers: [
     GenerationsController,
+    EventsController,
     UploadsController,
     ArtifactsController,
     WebhookEndpointsController,

@@ -1,29 +1,15 @@
 /** OpenAPI 3.1, made from the contract's schemas. A test holds this table to the routes that exist, and commits the result as `docs/openapi.json`. */
-import {
-  CancelAfter,
-  CreateGeneration,
-  CreateGenerationPart,
-  CreateUpload,
-  Generation,
-  GenerationEvent,
-  GenerationList,
-  GetGeneration,
-  ListGenerations,
-  QueueState,
-  SCOPES,
-  Upload,
-  WAIT_MAX_SECONDS,
-} from '@likeness/contracts';
+import { CreateUpload, QueueState, SCOPES, Upload } from '@likeness/contracts';
 import { z } from 'zod';
-import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
+import { createDocument, type ZodOpenApiPathsObject } from 'zod-openapi';
 import { adminPaths } from './admin/admin-paths.ts';
+import { generationPaths } from './generations/generation-paths.ts';
 import {
   binary,
   everywhere,
   headerOf,
   json,
   link,
-  location,
   pathId,
   plain,
   problems,
@@ -37,117 +23,8 @@ import {
 } from './docs/operations.ts';
 import { webhookEvents, webhookPaths } from './webhook-endpoints/webhook-paths.ts';
 
-const createGeneration: ZodOpenApiOperationObject = {
-  tags: ['generations'],
-  operationId: 'createGeneration',
-  summary: 'Ask for portraits of the person in a reference picture',
-  description:
-    'JSON with upload ids, https URLs or data: URIs; or multipart/form-data with the pictures as parts `image` and the same JSON, without `reference_images`, as part `request`.',
-  security: security('generations:write'),
-  requestParams: {
-    header: z.object({
-      ...requestHeaders,
-      Prefer: z
-        .string()
-        .optional()
-        .describe(`\`wait=N\`: answer when the generation has ended, or after N (1–${WAIT_MAX_SECONDS}) seconds`),
-      'Cancel-After': CancelAfter.optional().describe('give up after this time; also `cancel_after` in the body'),
-    }),
-  },
-  requestBody: {
-    required: true,
-    content: {
-      ...json(CreateGeneration),
-      'multipart/form-data': {
-        schema: z.object({ image: z.array(binary).min(1).max(4), request: CreateGenerationPart }),
-        encoding: { request: { contentType: 'application/json' } },
-      },
-    },
-  },
-  responses: {
-    '200': {
-      description: 'Ended within the time of `Prefer: wait`.',
-      headers: { ...location, 'Preference-Applied': headerOf('what was granted of `Prefer`') },
-      content: json(Generation),
-    },
-    '202': {
-      description: 'Accepted: the job survives from here on.',
-      headers: { ...location, ...replayed, 'Retry-After': headerOf('when to look again, after `Prefer: wait` ran out') },
-      content: json(Generation),
-    },
-    ...problems(
-      ...everywhere,
-      ...withKey,
-      ...withBody,
-      ...withPicture,
-      ...withIdempotency,
-      'upload_invalid',
-      'input_url_blocked',
-      'webhook_url_blocked',
-      'queue_full',
-      'quota_exceeded',
-    ),
-  },
-  callbacks: {
-    webhook: {
-      '{$request.body#/webhook}': {
-        post: {
-          summary: 'Standard Webhooks: signed with webhook-id, webhook-timestamp and webhook-signature',
-          requestBody: { content: json(GenerationEvent) },
-          responses: { '204': { description: 'Taken. Anything but 2xx is tried again.' } },
-        },
-      },
-    },
-  },
-};
-
-const getGeneration: ZodOpenApiOperationObject = {
-  tags: ['generations'],
-  operationId: 'getGeneration',
-  summary: 'Read a generation, or wait for its next change',
-  security: security('generations:read'),
-  requestParams: {
-    path: pathId('generation'),
-    query: GetGeneration,
-    header: z.object({ 'If-None-Match': z.string().optional().describe('the ETag of what you have') }),
-  },
-  responses: {
-    '200': { description: 'The generation.', headers: { ETag: headerOf('the sequence') }, content: json(Generation) },
-    '304': { description: 'Unchanged.' },
-    ...problems(...everywhere, ...withKey, 'not_found', 'validation_failed'),
-  },
-};
-
 const paths: ZodOpenApiPathsObject = {
-  '/v1/generations': {
-    post: createGeneration,
-    get: {
-      tags: ['generations'],
-      operationId: 'listGenerations',
-      summary: 'List generations, newest first',
-      security: security('generations:read'),
-      requestParams: { query: ListGenerations },
-      responses: {
-        '200': { description: 'A page; `next_cursor` is null on the last one.', content: json(GenerationList) },
-        ...problems(...everywhere, ...withKey, 'validation_failed'),
-      },
-    },
-  },
-  '/v1/generations/{id}': { get: getGeneration },
-  '/v1/generations/{id}/cancel': {
-    post: {
-      tags: ['generations'],
-      operationId: 'cancelGeneration',
-      summary: 'Stop a generation',
-      security: security('generations:write'),
-      requestParams: { path: pathId('generation') },
-      responses: {
-        '200': { description: 'It had ended already, or ended at once.', content: json(Generation) },
-        '202': { description: 'It is being stopped.', content: json(Generation) },
-        ...problems(...everywhere, ...withKey, 'not_found'),
-      },
-    },
-  },
+  ...generationPaths,
   '/v1/uploads': {
     post: {
       tags: ['uploads'],

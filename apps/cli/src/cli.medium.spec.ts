@@ -137,7 +137,7 @@ describe('likeness jobs', () => {
     id: 'gen_01jdz3xkq7e9m8c5w2v6t4s1pa', object: 'generation', status, stage: null, sequence: 3, queue: null, progress: { step: 2, total: 20, percent: 10, preview_url: null },
     input: null, output: null, error, warnings: [], attempt: 1, pack: { name: 'sketch', version: '1', trained: false }, priority: 'normal', cancel_requested_at: null, deadline_at: null,
     created_at: '2026-11-24T09:00:00.000Z', started_at: null, completed_at: null, expires_at: null, data_removed: false, metadata: {}, usage: { gpu_seconds: 0, images: 0 },
-    timings_ms: { queued: null, parse: null, embed: null, sample: null }, cache: { parse: false, embed: false }, urls: { get: 'http://localhost/x', cancel: 'http://localhost/y' },
+    timings_ms: { queued: null, parse: null, embed: null, sample: null }, cache: { parse: false, embed: false }, retry_of: null, batch: null, urls: { get: 'http://localhost/x', cancel: 'http://localhost/y', events: 'http://localhost/z' },
   }); // prettier-ignore
   const problem = (code: string, status: number) => ({
     type: 'about:blank',

@@ -142,6 +142,16 @@ export const CreateGenerationPart = CreateGeneration.extend({ input: GenerationI
 export const WAIT_MAX_SECONDS = 60;
 export const GetGeneration = z.strictObject({ wait: z.coerce.number().int().min(1).max(WAIT_MAX_SECONDS).optional() });
 
+const sequence = z.coerce
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1)
+  .optional();
+/** Query and header of `GET /v1/generations/{id}/events`. The query is for clients that cannot set headers. */
+export const StreamEvents = z.strictObject({ last_event_id: sequence });
+export const StreamEventsHeader = z.object({ 'Last-Event-ID': sequence });
+
 /** Header `Idempotency-Key`: 1–255 printable ASCII characters. */
 export const IdempotencyKey = z.string().regex(/^[\x20-\x7e]{1,255}$/, 'must have 1 to 255 printable characters');
 

@@ -39,6 +39,16 @@ export const Artifact = z
   })
   .meta({ id: 'Artifact' });
 
+export const GenerationProgress = z
+  .object({
+    step: z.int(),
+    total: z.int(),
+    percent: z.number(),
+    preview_url: z.url().nullable().describe('a small picture of the present state; signed, for minutes'),
+  })
+  .meta({ id: 'GenerationProgress' });
+export type GenerationProgress = z.infer<typeof GenerationProgress>;
+
 export const Generation = z
   .object({
     id: id('generation'),
@@ -50,7 +60,7 @@ export const Generation = z
       .object({ position: z.int(), eta_seconds: z.number() })
       .nullable()
       .describe('while queued: position 1 is next (counted to 1,000); eta_seconds until it starts, estimated from what was done lately'),
-    progress: z.object({ step: z.int(), total: z.int(), percent: z.number(), preview_url: z.url().nullable() }).nullable(),
+    progress: GenerationProgress.nullable(),
     input: AcceptedInput.nullable().describe(
       'as given, with the defaults of the pack and the seed filled in; pictures as upload ids or URLs',
     ),
@@ -67,6 +77,11 @@ export const Generation = z
     completed_at: time.nullable(),
     expires_at: time.nullable(),
     data_removed: z.boolean(),
+    retry_of: id('generation').nullable().describe('the generation that this one repeats'),
+    batch: z
+      .object({ id: id('batch'), custom_id: z.string() })
+      .nullable()
+      .describe('the batch that asked for it, and under which name'),
     metadata: Metadata,
     usage: z.object({ gpu_seconds: z.number(), images: z.int() }),
     timings_ms: z.object({
@@ -76,10 +91,22 @@ export const Generation = z
       sample: z.number().nullable(),
     }),
     cache: z.object({ parse: z.boolean(), embed: z.boolean() }).describe('whether the stage was reused from an earlier job'),
-    urls: z.object({ get: z.url(), cancel: z.url() }),
+    urls: z.object({ get: z.url(), cancel: z.url(), events: z.url() }),
   })
   .meta({ id: 'Generation' });
 export type Generation = z.infer<typeof Generation>;
+
+/** The `data` of the events `status`, `progress` and `preview`; that of `completed` is the whole generation. */
+export const GenerationState = z
+  .object({
+    id: id('generation'),
+    status: GenerationStatus,
+    stage: StageName.nullable(),
+    sequence: z.int(),
+    progress: GenerationProgress.nullable(),
+  })
+  .meta({ id: 'GenerationState' });
+export type GenerationState = z.infer<typeof GenerationState>;
 
 export const GenerationList = z.object({ data: z.array(Generation), next_cursor: z.string().nullable() }).meta({ id: 'GenerationList' });
 

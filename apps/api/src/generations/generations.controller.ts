@@ -3,7 +3,6 @@ import {
   GetGeneration,
   isId,
   isTerminal,
-  LikenessError,
   ListGenerations,
   type Generation,
   type GenerationId,
@@ -21,7 +20,8 @@ import { idempotentRequest } from '../http/idempotency.ts';
 import { Policy } from '../http/policy.ts';
 import { PARTS, type Parts } from '../parts.ts';
 import { createGeneration } from './create-generation.ts';
-import { findGeneration, listGenerations, type GenerationView } from './generations.store.ts';
+import { knownGeneration, listGenerations, type GenerationView } from './generations.store.ts';
+import { hungUp } from './hung-up.ts';
 import { preferredWait } from './prefer.ts';
 import { generationUrl, presentGeneration } from './present-generation.ts';
 import { readCreateRequest } from './read-create-request.ts';
@@ -59,10 +59,14 @@ export class GenerationsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Generation | undefined> {
     const principal = principalOf(request);
+    const known = request.headers['if-none-match'];
     const first = await this.find(principal, id);
-    const view = wait === undefined || isTerminal(first.status) ? first : await this.waitForChange(principal, first, wait, reply);
+    // Whoever has another state than this one has missed a change already.
+    const waits = wait !== undefined && !isTerminal(first.status) && (known === undefined || matchesETag(known, `${first.sequence}`));
+    const changed = waits ? await this.wait(principal, first.id, wait, reply, (view) => view.sequence > first.sequence) : undefined;
+    const view = changed ?? first;
     reply.header('etag', `"${view.sequence}"`).header('cache-control', 'private, no-cache');
-    if (matchesETag(request.headers['if-none-match'], String(view.sequence))) return void reply.status(304);
+    if (matchesETag(known, `${view.sequence}`)) return void reply.status(304);
     return this.present(view);
   }
 
@@ -99,51 +103,37 @@ export class GenerationsController {
     return this.present(view);
   }
 
-  private async find({ tenantId }: Principal, id: string): Promise<GenerationView> {
-    const view = isId('generation', id) ? await findGeneration(this.parts.db, tenantId, id) : null;
-    if (!view) throw new LikenessError('not_found', `There is no generation ${id}.`);
-    return view;
+  private find({ tenantId }: Principal, id: string): Promise<GenerationView> {
+    return knownGeneration(this.parts.db, tenantId, id);
   }
 
   /** 200 with the end of the generation, or 202 with what it has come to when the time is over. */
   private async waitForEnd(
-    { tenantId }: Principal,
+    principal: Principal,
     id: GenerationId,
     seconds: number,
     reply: FastifyReply,
   ): Promise<GenerationView | undefined> {
     reply.header('preference-applied', `wait=${seconds}`);
-    const ended = await this.parts.changes.wait(id, seconds * 1000, hungUp(reply), async () => {
-      const view = await findGeneration(this.parts.db, tenantId, id);
-      return view && isTerminal(view.status) ? view : undefined;
-    });
+    const ended = await this.wait(principal, id, seconds, reply, ({ status }) => isTerminal(status));
     if (ended) reply.status(200);
     else reply.header('retry-after', '1');
     return ended;
   }
 
-  /** The first state that is newer than the one that was there when the request came. */
-  private async waitForChange(
-    { tenantId }: Principal,
-    seen: GenerationView,
+  /** The first state that is wanted; undefined when the time is over. */
+  private wait(
+    principal: Principal,
+    id: GenerationId,
     seconds: number,
     reply: FastifyReply,
-  ): Promise<GenerationView> {
-    const changed = await this.parts.changes.wait(seen.id, seconds * 1000, hungUp(reply), async () => {
-      const view = await findGeneration(this.parts.db, tenantId, seen.id);
-      return view && view.sequence > seen.sequence ? view : undefined;
-    });
-    return changed ?? seen;
+    wanted: (view: GenerationView) => boolean,
+  ): Promise<GenerationView | undefined> {
+    const look = { name: `generation ${id}`, look: () => this.find(principal, id) };
+    return this.parts.changes.wait({ id, milliseconds: seconds * 1000, signal: hungUp(reply), ...look, wanted });
   }
 
   private async present(view: GenerationView): Promise<Generation> {
     return presentGeneration(view, this.parts, view.position === null ? 0 : await this.parts.pace());
   }
-}
-
-/** Aborted when the client goes away before it is answered. */
-function hungUp(reply: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort());
-  return gone.signal;
 }

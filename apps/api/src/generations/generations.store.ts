@@ -1,15 +1,20 @@
 /** Reading generations as clients see them: one statement for one, one for a page. */
 import {
   GenerationStatus,
+  isId,
   JobError,
+  LikenessError,
   StageName,
   type AcceptedInput,
   type ArtifactId,
+  type BatchId,
   type GenerationId,
   type TenantId,
 } from '@likeness/contracts';
 import { empty, many, one, sql, type Db, type Sql } from '@likeness/platform/db';
 import { z } from 'zod';
+
+export const ProgressRow = z.object({ step: z.number(), total: z.number(), preview: z.string().optional() });
 
 /** What `presentGeneration` needs. */
 export const GenerationView = z.object({
@@ -21,7 +26,7 @@ export const GenerationView = z.object({
   pack: z.object({ name: z.string(), version: z.string(), trained: z.boolean() }),
   priority: z.enum(['low', 'normal', 'high']),
   metadata: z.record(z.string(), z.string()),
-  progress: z.object({ step: z.number(), total: z.number() }).nullable(),
+  progress: ProgressRow.nullable(),
   error: JobError.nullable(),
   warnings: z.array(z.string()),
   gpu_seconds: z.number(),
@@ -33,6 +38,9 @@ export const GenerationView = z.object({
   completed_at: z.date().nullable(),
   expires_at: z.date().nullable(),
   data_removed: z.boolean(),
+  retry_of: z.custom<GenerationId>().nullable(),
+  batch_id: z.custom<BatchId>().nullable(),
+  custom_id: z.string().nullable(),
   attempt: z.number(),
   /** 1 = next; counted to 1,000; null unless queued. */
   position: z.number().nullable(),
@@ -53,7 +61,7 @@ export type GenerationView = z.infer<typeof GenerationView>;
 /** `data_removed` also holds from `expires_at` on, although the sweeper may come later. */
 const views = (condition: Sql): Sql => sql`
   SELECT g.id, g.status, g.stage, g.sequence, g.input, g.pack, g.priority, g.metadata, g.progress, g.error, g.warnings, g.gpu_seconds, g.images,
-         g.cancel_requested_at, g.deadline_at, g.created_at, g.started_at, g.completed_at, g.expires_at,
+         g.cancel_requested_at, g.deadline_at, g.created_at, g.started_at, g.completed_at, g.expires_at, g.retry_of, g.batch_id, g.custom_id,
          g.data_removed OR coalesce(g.expires_at <= now(), false) AS data_removed,
          s.attempt, s.stage_ms,
          CASE WHEN g.status = 'queued' THEN (
@@ -75,6 +83,13 @@ const views = (condition: Sql): Sql => sql`
 /** Null for another tenant's as for none at all. */
 export const findGeneration = (db: Db, tenantId: TenantId, id: string): Promise<GenerationView | null> =>
   one(db, GenerationView, views(sql`g.id = ${id} AND g.tenant_id = ${tenantId}`));
+
+/** @throws LikenessError `not_found` */
+export async function knownGeneration(db: Db, tenantId: TenantId, id: string): Promise<GenerationView> {
+  const view = isId('generation', id) ? await findGeneration(db, tenantId, id) : null;
+  if (!view) throw new LikenessError('not_found', `There is no generation ${id}.`);
+  return view;
+}
 
 export interface ListFilter {
   readonly status?: GenerationStatus | undefined;
