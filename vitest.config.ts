@@ -16,8 +16,10 @@ export default defineConfig({
     // A poll ends as soon as it holds; the limit only says how slow a machine may be.
     expect: { poll: { timeout: 15_000 } },
     projects: [
-      rung('unit', ['{libs,apps,tools}/**/*.spec.ts'], { exclude: ['**/*.{medium,parity}.spec.ts', '**/node_modules/**', '**/dist/**'] }),
-      rung('medium', ['{libs,apps,tools}/**/*.medium.spec.ts'], {
+      rung('unit', ['{libs,apps,tools,e2e}/**/*.spec.ts'], {
+        exclude: ['**/*.{medium,parity}.spec.ts', '**/node_modules/**', '**/dist/**'],
+      }),
+      rung('medium', ['{libs,apps,tools,e2e}/**/*.medium.spec.ts'], {
         globalSetup: ['libs/platform/src/testing/global-setup.ts'],
         testTimeout: 60_000,
         hookTimeout: 120_000,

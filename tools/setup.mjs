@@ -20,7 +20,7 @@ const bin = join(root, 'node_modules', '.bin');
 const node = join(bin, 'node');
 
 /** Commands that run from `dist`. The others build themselves, when and what they need. */
-const needBuild = ['tools/start.ts', 'bench/main.ts', 'apps/cli/dist/main.js'];
+const needBuild = ['tools/start.ts', 'bench/main.ts', 'e2e/faults/main.ts', 'apps/cli/dist/main.js'];
 
 /**
  * @typedef {{ version?: string, link?: boolean, optional?: boolean, dependencies?: Record<string, string>, devDependencies?: Record<string, string>, optionalDependencies?: Record<string, string> }} LockEntry

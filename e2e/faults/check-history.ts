@@ -1,0 +1,205 @@
+/** What must hold in every history, whatever went wrong in it: one function per promise, pure, each naming what broke it. */
+import { isTerminal, type GenerationStatus, type StageName } from '@likeness/contracts';
+import type { Change, ClientJob, GenerationRow, History, Receipt } from './history.ts';
+
+export interface Violation {
+  readonly invariant: string;
+  readonly what: string;
+  /** Whose history shows it. */
+  readonly generationId?: string;
+}
+
+/** The longest time from the last fault, or a job's creation after it, to the job's end: tries with their waits, and a lost message. */
+export const PATIENCE_MS = 120_000;
+
+const STAGES: readonly StageName[] = ['parse', 'embed', 'sample'];
+
+export function checkHistory(history: History): Violation[] {
+  return Object.entries(INVARIANTS).flatMap(([invariant, check]) => [...check(history)].map((broken) => ({ invariant, ...broken })));
+}
+
+type Check = (history: History) => Iterable<Omit<Violation, 'invariant'>>;
+
+const INVARIANTS: Record<string, Check> = {
+  *'every 202 reaches exactly one terminal state'({ jobs, generations, changes }) {
+    const rows = byId(generations);
+    const ends = groupBy(
+      changes.filter((change) => change.of === 'generation' && ended(change) && !isTerminal(change.from as GenerationStatus)),
+      (change) => change.id,
+    );
+    for (const id of new Set([...jobs.flatMap((job) => job.accepted), ...rows.keys()])) {
+      const row = rows.get(id);
+      const times = ends.get(id)?.length ?? 0;
+      if (!row) yield { generationId: id, what: `was accepted and is not in the database` };
+      else if (!isTerminal(row.status)) yield { generationId: id, what: `is still ${row.status}` };
+      else if (times !== 1) yield { generationId: id, what: `reached a terminal state ${times} times` };
+    }
+  },
+
+  *'a terminal state never changes'({ jobs, generations, changes }) {
+    for (const change of changes)
+      if (change.of === 'generation' && isTerminal(change.from as GenerationStatus) && change.from !== null && change.from !== change.to)
+        yield { generationId: change.id, what: `went from ${change.from} to ${change.to}` };
+    const rows = byId(generations);
+    for (const job of jobs) {
+      const end = job.seen.find(({ status }) => isTerminal(status));
+      const others = end ? job.seen.slice(job.seen.indexOf(end)).filter(({ status }) => status !== end.status) : [];
+      const row = rows.get(job.accepted[0] ?? '');
+      if (end && row && row.status !== end.status) yield { generationId: row.id, what: `was told as ${end.status} and is ${row.status}` };
+      for (const { status } of others) yield { ...idOf(job), what: `was told as ${end?.status}, then as ${status}` };
+    }
+  },
+
+  *'a result is committed once, by the attempt that claimed it'({ generations, stages, artifacts, changes }) {
+    const ofStage = groupBy(
+      changes.filter((change) => change.of === 'stage'),
+      (change) => change.id,
+    );
+    for (const { id, generationId, name, status, attempt } of stages) {
+      const log = ofStage.get(id) ?? [];
+      const commits = log.filter((change) => change.to === 'succeeded' && change.from !== 'succeeded');
+      if (commits.length > 1) yield { generationId, what: `the stage ${name} was committed ${commits.length} times` };
+      const claims = log.filter(isClaim);
+      for (const [i, claim] of claims.entries())
+        if (claim.attempt !== i + 1) yield { generationId, what: `claim ${i + 1} of the stage ${name} got the attempt ${claim.attempt}` };
+      for (const commit of commits) {
+        const claim = claims.at(-1);
+        if (commit.attempt !== claim?.attempt || commit.workerId !== claim?.workerId)
+          yield {
+            generationId,
+            what: `the stage ${name} was claimed as attempt ${claim?.attempt} by ${claim?.workerId}, and committed as ${commit.attempt} by ${commit.workerId}`,
+          };
+      }
+      if (status !== 'succeeded') continue;
+      for (const { objectKey } of artifacts.filter((artifact) => artifact.generationId === generationId && artifact.stage === name)) {
+        const [, , , stage, by] = objectKey.split('/');
+        if (stage === name && Number(by) !== attempt)
+          yield { generationId, what: `attempt ${attempt} of the stage ${name} committed the object ${objectKey} of attempt ${by}` };
+      }
+    }
+    const stagesOf = groupBy(stages, (stage) => stage.generationId);
+    for (const { id, status } of generations) {
+      const done = (stagesOf.get(id) ?? []).filter((stage) => stage.status === 'succeeded').map((stage) => stage.name);
+      if (status === 'succeeded' && STAGES.some((name) => done.filter((other) => other === name).length !== 1))
+        yield { generationId: id, what: `has succeeded with the stages ${done.join(', ') || 'none'}` };
+    }
+  },
+
+  *'sequences rise without gap or repeat'({ jobs, generations, events, changes }) {
+    const eventsOf = groupBy(events, (event) => event.generationId);
+    for (const { id, sequence } of generations) {
+      const numbers = (eventsOf.get(id) ?? []).map((event) => event.sequence);
+      if (numbers.length !== sequence || numbers.some((number, i) => number !== i + 1))
+        yield { generationId: id, what: `is at sequence ${sequence} and has the events ${numbers.join(' ')}` };
+    }
+    const last = new Map<string, number>();
+    for (const { of, id, sequence } of changes) {
+      if (of !== 'generation' || sequence === null) continue;
+      const before = last.get(id) ?? 0;
+      if (sequence !== before + 1) yield { generationId: id, what: `went from sequence ${before} to ${sequence}` };
+      last.set(id, sequence);
+    }
+    for (const job of jobs)
+      for (const [i, { sequence }] of job.seen.entries())
+        if (sequence < (job.seen[i - 1]?.sequence ?? 0))
+          yield { ...idOf(job), what: `was told at sequence ${job.seen[i - 1]?.sequence}, then at ${sequence}` };
+  },
+
+  *'a webhook arrives at least once, under one id, signed'({ generations, receipts, jobs }) {
+    const receiptsOf = groupBy(receipts, (receipt) => receipt.data.id);
+    const orders = new Map(jobs.map((job) => [job.order, job]));
+    for (const row of generations) {
+      const got = (receiptsOf.get(row.id) ?? []).filter(({ type }) => type === 'generation.completed');
+      yield* wrongWebhooks(row, got, orders.get(row.order ?? ''));
+    }
+    const unsigned = receipts.filter(({ signed }) => !signed);
+    for (const { data, webhookId } of unsigned) yield { generationId: data.id, what: `the webhook ${webhookId} has no valid signature` };
+  },
+
+  *'a picture is there, and the job’s own'({ jobs, generations, artifacts, objects, uploads }) {
+    for (const job of jobs)
+      for (const { id, promised, got } of job.pictures)
+        if (promised !== got) yield { ...idOf(job), what: `the picture ${id} should have the SHA-256 ${promised}; got ${got}` };
+    const stored = new Set(objects);
+    const uploaded = new Set(uploads);
+    const removed = new Set(generations.filter((row) => row.dataRemoved).map((row) => row.id));
+    for (const { generationId, tenantId, objectKey, name } of artifacts) {
+      if (removed.has(generationId)) continue;
+      if (!stored.has(objectKey)) yield { generationId, what: `its ${name} is the object ${objectKey}, which is not in the store` };
+      if (!objectKey.startsWith(`t/${tenantId}/`) || !(objectKey.startsWith(`t/${tenantId}/${generationId}/`) || uploaded.has(objectKey)))
+        yield { generationId, what: `its ${name} is the object ${objectKey}, which is not its own` };
+    }
+  },
+
+  *'no object is left without an owner'({ objects, artifacts, uploads }) {
+    const owned = new Set([...uploads, ...artifacts.map((artifact) => artifact.objectKey)]);
+    for (const key of objects) if (!owned.has(key)) yield { what: `nobody points at the object ${key}` };
+  },
+
+  *'one Idempotency-Key is one job'({ jobs, generations }) {
+    const rowsOf = groupBy(generations, (row) => row.order ?? '');
+    for (const job of jobs) {
+      if (job.idempotencyKey === null) continue;
+      const ids = new Set([...job.accepted, ...(rowsOf.get(job.order) ?? []).map((row) => row.id)]);
+      if (ids.size > 1) yield { ...idOf(job), what: `the key ${job.idempotencyKey} made ${[...ids].join(' and ')}` };
+    }
+  },
+
+  *'slots never leak'({ quiet: { demand, stagesAtWork, messages, busyWorkers, slots, wantedSlots } }) {
+    for (const [name, count] of Object.entries(demand)) if (count !== 0) yield { what: `the class ${name} has a demand of ${count}` };
+    if (stagesAtWork > 0) yield { what: `${stagesAtWork} stages count as processing` };
+    if (messages > 0) yield { what: `${messages} messages wait in the outbox` };
+    if (busyWorkers > 0) yield { what: `${busyWorkers} live workers are not idle` };
+    for (const [name, count] of Object.entries(wantedSlots))
+      if (slots[name] !== count) yield { what: `the class ${name} has ${slots[name] ?? 0} slots of ${count}` };
+  },
+
+  *'nothing waits for ever'({ generations, changes, faults }) {
+    const lastFault = Math.max(0, ...faults.map((fault) => fault.to));
+    const log = groupBy(
+      changes.filter((change) => change.of === 'generation'),
+      (change) => change.id,
+    );
+    for (const { id } of generations) {
+      const [first] = log.get(id) ?? [];
+      const end = log.get(id)?.find(ended);
+      const waited = (end?.at ?? Infinity) - Math.max(lastFault, first?.at ?? 0);
+      if (waited > PATIENCE_MS) yield { generationId: id, what: `took ${Math.round(waited / 1000)} s from the last fault to its end` };
+    }
+  },
+
+  *'a fault is met as it should be'({ faults }) {
+    for (const { kind, target, broken } of faults) if (broken !== undefined) yield { what: `${kind} of ${target}: ${broken}` };
+  },
+};
+
+function* wrongWebhooks(row: GenerationRow, got: readonly Receipt[], job: ClientJob | undefined): Generator<Omit<Violation, 'invariant'>> {
+  const generationId = row.id;
+  if (!row.wantsWebhook) {
+    if (got.length > 0) yield { generationId, what: `wants no webhook and got ${got.length}` };
+    return;
+  }
+  const heard = got.some(({ answer }) => answer === 'good' || answer === 'gone-410' || answer === 'huge-answer');
+  if (!heard) yield { generationId, what: `its webhook (${job?.webhook ?? 'unknown'}) was never taken, in ${got.length} calls` };
+  const ids = new Set(got.map(({ webhookId }) => webhookId));
+  if (ids.size > 1) yield { generationId, what: `its end was told under the ids ${[...ids].join(' and ')}` };
+  if (new Set(got.map(({ text }) => text)).size > 1) yield { generationId, what: 'its end was told with different bodies' };
+  for (const { data } of got)
+    if (data.status !== row.status) yield { generationId, what: `its webhook says ${data.status}, the database ${row.status}` };
+}
+
+const ended = (change: Change): boolean => isTerminal(change.to as GenerationStatus);
+/** A claim is the only change that mints an attempt. */
+const isClaim = (change: Change): boolean => change.of === 'stage' && change.to === 'processing' && (change.attempt ?? 0) > 0;
+const idOf = (job: ClientJob): Pick<Violation, 'generationId'> => (job.accepted[0] === undefined ? {} : { generationId: job.accepted[0] });
+const byId = <T extends { readonly id: string }>(rows: readonly T[]): Map<string, T> => new Map(rows.map((row) => [row.id, row]));
+
+export function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group) group.push(item);
+    else groups.set(key(item), [item]);
+  }
+  return groups;
+}

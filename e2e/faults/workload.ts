@@ -1,0 +1,175 @@
+/**
+ * Shops that order portraits while things break. Each of them writes down what it asked for and everything that it was told; it is as
+ * patient as a shop should be: it repeats what got no answer under the same Idempotency-Key, and what it cannot repeat it leaves.
+ */
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isTerminal, type Generation } from '@likeness/contracts';
+import type { Answer, Client } from '../../tools/stack/client.ts';
+import type { ClientJob } from './history.ts';
+import { BEHAVIOURS, type Behaviour } from './receivers.ts';
+import type { Random } from './random.ts';
+
+export interface WorkloadOptions {
+  readonly client: Client;
+  readonly random: Random;
+  /** A picture that the service has. */
+  readonly upload: string;
+  /** `http://host:port` of the endpoints. */
+  readonly receivers: string;
+  /** Orders per second, on average. */
+  readonly rate: number;
+  /** Aborted when no shop shall order any more. */
+  readonly closing: AbortSignal;
+  /** Aborted when nothing can come of waiting any longer. */
+  readonly givingUp: AbortSignal;
+}
+
+interface Order {
+  readonly job: ClientJob;
+  readonly body: Record<string, unknown>;
+  /** When to cancel: so many milliseconds after the answer, or when a stage begins. */
+  readonly cancel: { readonly afterMs: number } | { readonly atStage: string } | null;
+  /** The same request twice at once. */
+  readonly twice: boolean;
+  readonly longPoll: boolean;
+}
+
+const REQUEST_MS = 10_000;
+/** As many orders as shops wait for at once. */
+const MOST_OPEN = 40;
+/** A pack stays for this long: to change it costs an inference process. */
+const PACK_MS = 25_000;
+
+export class Workload {
+  readonly jobs: ClientJob[] = [];
+  readonly #options: WorkloadOptions;
+  readonly #start = Date.now();
+  readonly #sketchy: boolean;
+  #count = 0;
+
+  constructor(options: WorkloadOptions) {
+    this.#options = options;
+    this.#sketchy = options.random.chance(0.5);
+  }
+
+  /** Resolves when the end of every order is known, or no more is waited for. */
+  async run(): Promise<void> {
+    const { random, rate, closing } = this.#options;
+    const open = new Set<Promise<void>>();
+    while (!closing.aborted) {
+      const order = this.#plan(random);
+      this.jobs.push(order.job);
+      const served = this.#serve(order).finally(() => open.delete(served));
+      open.add(served);
+      await sleep(random.between(0, 2_000 / rate));
+      if (open.size >= MOST_OPEN) await Promise.race(open);
+    }
+    await Promise.all(open);
+  }
+
+  #plan(random: Random): Order {
+    const order = `order-${++this.#count}`;
+    const webhook: Behaviour | null = random.chance(0.6)
+      ? random.chance(0.6)
+        ? 'good'
+        : random.pick(Object.keys(BEHAVIOURS) as Behaviour[])
+      : null;
+    const sketch = Math.floor((Date.now() - this.#start) / PACK_MS) % 3 === (this.#sketchy ? 0 : 1);
+    const keyed = random.chance(0.6);
+    return {
+      job: {
+        order,
+        idempotencyKey: keyed ? `key-of-${order}` : null,
+        webhook,
+        accepted: [],
+        seen: [],
+        pictures: [],
+        canceledAt: null,
+      },
+      body: {
+        input: {
+          reference_images: [this.#options.upload],
+          prompt: 'a person at the window',
+          pack: sketch ? 'sketch' : 'noop',
+          num_images: random.between(1, sketch ? 4 : 2),
+          ...(sketch ? { steps: random.pick([4, 20, 60]) } : {}),
+        },
+        metadata: { order },
+        ...(webhook === null ? {} : { webhook: `${this.#options.receivers}/${webhook}/${order}` }),
+        ...(random.chance(0.1) ? { webhook_events_filter: ['started', 'progress', 'completed'] } : {}),
+        ...(random.chance(0.1) ? { priority: random.pick(['low', 'high']) } : {}),
+      },
+      cancel: random.chance(0.7)
+        ? null
+        : random.chance(0.5)
+          ? { afterMs: random.between(0, 2_000) }
+          : { atStage: random.pick(['parse', 'embed', 'sample']) },
+      twice: keyed && random.chance(0.2),
+      longPoll: random.chance(0.5),
+    };
+  }
+
+  async #serve(order: Order): Promise<void> {
+    const ids = await Promise.all(Array.from({ length: order.twice ? 2 : 1 }, () => this.#create(order)));
+    const id = ids.find((made) => made !== undefined);
+    if (id === undefined) return;
+    const { cancel, job } = order;
+    const timed = cancel && 'afterMs' in cancel ? sleep(cancel.afterMs).then(() => this.#cancel(id, job)) : undefined;
+    const end = await this.#follow(id, order);
+    await timed;
+    for (const artifact of end?.output ?? []) {
+      const got = await this.#repeated(async () => {
+        const response = await fetch(artifact.url, { signal: AbortSignal.timeout(REQUEST_MS) });
+        const bytes = Buffer.from(await response.arrayBuffer());
+        return { status: response.status, body: createHash('sha256').update(bytes).digest('hex') };
+      });
+      if (got) job.pictures.push({ id: artifact.id, promised: artifact.sha256, got: got.status === 200 ? got.body : String(got.status) });
+    }
+  }
+
+  /** The id that was answered. Without a key an answer that got lost is not asked for again: that would be a second order. */
+  async #create({ job, body }: Order): Promise<string | undefined> {
+    const { client } = this.#options;
+    const headers = job.idempotencyKey === null ? {} : { 'idempotency-key': job.idempotencyKey };
+    const create = () => client.call<Generation>('POST', '/v1/generations', body, headers, AbortSignal.timeout(REQUEST_MS));
+    const answer = job.idempotencyKey === null ? await create().catch(() => undefined) : await this.#repeated(create, [409]);
+    if (answer?.status !== 202) return undefined;
+    job.accepted.push(answer.body.id);
+    return answer.body.id;
+  }
+
+  async #follow(id: string, { cancel, job, longPoll }: Order): Promise<Generation | undefined> {
+    const { client, givingUp } = this.#options;
+    while (!givingUp.aborted) {
+      const path = `/v1/generations/${id}${longPoll && job.seen.length > 0 ? '?wait=3' : ''}`;
+      const answer = await this.#repeated(() => client.call<Generation>('GET', path, undefined, {}, AbortSignal.timeout(REQUEST_MS)));
+      if (answer?.status === 200) {
+        const { status, sequence, stage } = answer.body;
+        job.seen.push({ at: Date.now(), status, sequence });
+        if (isTerminal(status)) return answer.body;
+        if (cancel && 'atStage' in cancel && stage === cancel.atStage && job.canceledAt === null) await this.#cancel(id, job);
+      }
+      await sleep(longPoll ? 50 : 200);
+    }
+    return undefined;
+  }
+
+  async #cancel(id: string, job: ClientJob): Promise<void> {
+    const { client } = this.#options;
+    job.canceledAt = Date.now();
+    await this.#repeated(() =>
+      client.call<Generation>('POST', `/v1/generations/${id}/cancel`, undefined, {}, AbortSignal.timeout(REQUEST_MS)),
+    );
+  }
+
+  /** Asks again while there is no answer, or one that says to come back. */
+  async #repeated<T extends Pick<Answer<unknown>, 'status'>>(ask: () => Promise<T>, also: readonly number[] = []): Promise<T | undefined> {
+    for (let wait = 100; !this.#options.givingUp.aborted; wait = Math.min(wait * 2, 2_000)) {
+      const answer = await ask().catch(() => undefined);
+      if (answer && answer.status < 500 && !also.includes(answer.status)) return answer;
+      await sleep(wait);
+    }
+    return undefined;
+  }
+}
