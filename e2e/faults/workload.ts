@@ -37,7 +37,7 @@ interface Order {
 
 const REQUEST_MS = 10_000;
 /** As many orders as shops wait for at once. */
-const MOST_OPEN = 40;
+const MOST_OPEN = 24;
 /** A pack stays for this long: to change it costs an inference process. */
 const PACK_MS = 25_000;
 
@@ -92,8 +92,8 @@ export class Workload {
           reference_images: [this.#options.upload],
           prompt: 'a person at the window',
           pack: sketch ? 'sketch' : 'noop',
-          num_images: random.between(1, sketch ? 4 : 2),
-          ...(sketch ? { steps: random.pick([4, 20, 60]) } : {}),
+          num_images: random.between(1, 2),
+          ...(sketch ? { steps: random.pick([2, 8, 25]) } : {}),
         },
         metadata: { order },
         ...(webhook === null ? {} : { webhook: `${this.#options.receivers}/${webhook}/${order}` }),
