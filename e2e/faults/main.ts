@@ -10,7 +10,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '2' },
     profile: { type: 'string', default: 'distributed' },
     only: { type: 'string' },
-    rate: { type: 'string', default: '2' },
+    rate: { type: 'string', default: '1.5' },
     json: { type: 'string' },
   },
 });

@@ -98,15 +98,15 @@ async function jumpClock(world: World, random: Random): Promise<FaultRecord | un
 const Holder = z.object({ worker_id: z.string().nullable(), attempt: z.number(), status: z.string() });
 
 /**
- * A worker is frozen in the middle of a long stage until another one has taken the stage over; that one is frozen in its turn, and the
- * first one wakes with its finished result in hand, beside a stage that is at work under another attempt.
+ * A worker is frozen in the middle of a stage until another one has taken the stage over; that one is frozen in its turn, and the first
+ * one wakes with the finished result of its child in hand, beside a stage that is at work under another attempt.
  */
 async function wakeZombie(world: World, random: Random): Promise<FaultRecord | undefined> {
   const uploads = await patiently(() =>
     one(world.db, z.object({ id: z.string() }), sql`SELECT id FROM upload WHERE status = 'ready' ORDER BY id LIMIT 1`),
   );
   const order = `zombie-${random.between(0, 2 ** 31)}`;
-  const input = { reference_images: [uploads?.id ?? ''], prompt: 'a person', pack: 'sketch', steps: 100, num_images: 8 };
+  const input = { reference_images: [uploads?.id ?? ''], prompt: 'a person', pack: 'sketch', steps: 40, num_images: 1 };
   const made = await world.client.create(input, { metadata: { order }, priority: 'high' }).catch(() => undefined);
   if (!made) return undefined;
   const holder = () =>
@@ -132,7 +132,8 @@ async function wakeZombie(world: World, random: Random): Promise<FaultRecord | u
   const heir = await heldBy(zombie.workerId);
   if (heir) signal(heir.pid, 'SIGSTOP');
   signal(zombie.pid, 'SIGCONT');
-  await seconds(heir ? 4 : 0);
+  // Long enough to commit, were it allowed to, and no longer than the heir's own lease.
+  await seconds(heir ? 5 : 0);
   if (heir) signal(heir.pid, 'SIGCONT');
   return heir ? { ...record, to: Date.now() } : undefined;
 }

@@ -21,7 +21,7 @@ export interface RunOptions {
   /** How long things break; the start, the quiet after it and the judgement come on top. */
   readonly minutes: number;
   readonly profile: Profile;
-  /** Orders per second; 2 when absent. */
+  /** Orders per second; 1.5 when absent. */
   readonly rate?: number;
   /** Only faults whose kinds hold one of these words. */
   readonly only?: readonly string[] | undefined;
@@ -90,7 +90,7 @@ async function live(world: World, random: Random, options: RunOptions): Promise<
     random: random.fork(),
     upload: (await world.client.upload(photo)).id,
     receivers: `http://127.0.0.1:${world.proxies.receivers?.port}`,
-    rate: options.rate ?? 2,
+    rate: options.rate ?? 1.5,
     closing: closing.signal,
     givingUp: givingUp.signal,
   });

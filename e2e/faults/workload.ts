@@ -37,7 +37,7 @@ interface Order {
 
 const REQUEST_MS = 10_000;
 /** As many orders as shops wait for at once. */
-const MOST_OPEN = 24;
+const MOST_OPEN = 16;
 /** A pack stays for this long: to change it costs an inference process. */
 const PACK_MS = 25_000;
 
