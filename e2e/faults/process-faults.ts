@@ -95,7 +95,17 @@ async function jumpClock(world: World, random: Random): Promise<FaultRecord | un
   });
 }
 
-const Holder = z.object({ worker_id: z.string().nullable(), attempt: z.number(), status: z.string() });
+const Holder = z.object({ id: z.string(), class: z.string(), pid: z.number() });
+
+/** The worker that holds the last stage of a generation, other than one; undefined when there is none for 20 s. */
+async function holderOf({ db }: World, generationId: string, other = ''): Promise<Victim | undefined> {
+  let holder: z.infer<typeof Holder> | null = null;
+  const held = sql`SELECT w.id, w.class, w.pid FROM stage s JOIN worker w ON w.id = s.worker_id
+                    WHERE s.generation_id = ${generationId} AND s.name = 'sample' AND s.status = 'processing' AND w.id <> ${other}`;
+  await until(async () => (holder = await one(db, Holder, held)) !== null, 20_000, 5);
+  const { id, class: name, pid } = (holder as z.infer<typeof Holder> | null) ?? {};
+  return id === undefined || pid === undefined ? undefined : { name: `${name}-worker`, pid, workerId: id };
+}
 
 /**
  * A worker is frozen in the middle of a stage until another one has taken the stage over; that one is frozen in its turn, and the first
@@ -106,34 +116,16 @@ async function wakeZombie(world: World, random: Random): Promise<FaultRecord | u
     one(world.db, z.object({ id: z.string() }), sql`SELECT id FROM upload WHERE status = 'ready' ORDER BY id LIMIT 1`),
   );
   const order = `zombie-${random.between(0, 2 ** 31)}`;
-  const input = { reference_images: [uploads?.id ?? ''], prompt: 'a person', pack: 'sketch', steps: 40, num_images: 1 };
+  const input = { reference_images: [uploads?.id ?? ''], prompt: 'a person', pack: 'sketch', steps: 12, num_images: 1 };
   const made = await world.client.create(input, { metadata: { order }, priority: 'high' }).catch(() => undefined);
-  if (!made) return undefined;
-  const holder = () =>
-    one(world.db, Holder, sql`SELECT worker_id, attempt, status FROM stage WHERE generation_id = ${made.id} AND name = 'sample'`);
-  const heldBy = async (other: string | undefined): Promise<Victim | undefined> => {
-    let victim: Victim | undefined;
-    await until(
-      async () => {
-        const stage = await holder();
-        const id = stage?.status === 'processing' && stage.worker_id !== other ? stage.worker_id : null;
-        victim = id === null ? undefined : (await workersOf(world)).find(({ workerId }) => workerId === id);
-        return victim !== undefined;
-      },
-      20_000,
-      20,
-    );
-    return victim;
-  };
-
-  const zombie = await heldBy(undefined);
+  const zombie = made && (await holderOf(world, made.id));
   if (!zombie || !signal(zombie.pid, 'SIGSTOP')) return undefined;
   const record = atOnce('zombie', zombie);
-  const heir = await heldBy(zombie.workerId);
+  const heir = await holderOf(world, made.id, zombie.workerId);
   if (heir) signal(heir.pid, 'SIGSTOP');
   signal(zombie.pid, 'SIGCONT');
   // Long enough to commit, were it allowed to, and no longer than the heir's own lease.
-  await seconds(heir ? 5 : 0);
+  if (heir) await seconds(6);
   if (heir) signal(heir.pid, 'SIGCONT');
-  return heir ? { ...record, to: Date.now() } : undefined;
+  return heir && { ...record, to: Date.now() };
 }

@@ -19,12 +19,17 @@ export interface ModelStage {
   relayed: boolean;
 }
 
+export interface ModelProgress {
+  readonly step: number;
+  readonly preview?: string;
+}
+
 export interface ModelJob {
   status: 'queued' | 'processing' | 'succeeded' | 'failed' | 'canceled' | 'expired';
   stage: StageName | null;
   cancelRequested: boolean;
   deadline: 'none' | 'ahead' | 'past';
-  progress: number | null;
+  progress: ModelProgress | null;
   errored: boolean;
   events: string[];
   webhooks: number;
@@ -63,6 +68,7 @@ export const newJob = (deadline: ModelJob['deadline']): ModelJob => ({
 });
 
 const isActive = (job: ModelJob): boolean => job.status === 'queued' || job.status === 'processing';
+const isToBeCanceled = (job: ModelJob): boolean => job.cancelRequested || (job.status === 'processing' && job.deadline === 'past');
 const isHeld = (stage: ModelStage): boolean => stage.status === 'processing' && !stage.lapsed;
 
 function holder(job: ModelJob, { stage, attempt }: ModelFence): ModelStage | undefined {
@@ -109,18 +115,20 @@ export const claim =
     return stage.attempt;
   };
 
-/** Whether a cancel was asked for; null when the lease is lost. */
+/** Whether somebody wants it to end; null when the lease is lost. */
 export const heartbeat =
-  (fence: ModelFence, progress: number | null): Step =>
+  (fence: ModelFence, progress: ModelProgress | null): Step =>
   (job): boolean | null => {
     const stage = holder(job, fence);
     if (!stage) return null;
     stage.lapsed = false;
-    if (progress !== null && progress !== job.progress) {
-      job.progress = progress;
-      job.events.push('progress');
+    const before = job.progress;
+    const previewed = progress?.preview !== undefined && progress.preview !== before?.preview;
+    if (progress !== null && (previewed || progress.step !== before?.step)) {
+      job.progress = { ...before, ...progress };
+      job.events.push('progress', ...(previewed ? ['preview'] : []));
     }
-    return job.cancelRequested;
+    return isToBeCanceled(job);
   };
 
 export const complete =
@@ -167,10 +175,11 @@ export const askForCancel: Step = (job): boolean => {
 export const settle =
   (by: ModelFence | 'idle' | 'forced'): Step =>
   (job): boolean => {
-    if (!isActive(job) || !job.cancelRequested) return false;
+    if (!isActive(job) || !isToBeCanceled(job)) return false;
     const allowed = by === 'forced' || (by === 'idle' ? !job.stages.some(isHeld) : holder(job, by) !== undefined);
     if (!allowed) return false;
     halt(job);
+    Object.assign(job, { cancelRequested: true, errored: job.deadline === 'past' });
     return end(job, 'canceled');
   };
 
@@ -183,7 +192,7 @@ export const expire: Step = (job): boolean => {
 
 export const cancelForDeadline: Step = (job): boolean => {
   if (job.status !== 'processing' || job.deadline !== 'past' || job.cancelRequested) return false;
-  Object.assign(job, { cancelRequested: true, errored: true });
+  job.cancelRequested = true;
   job.events.push('status');
   return true;
 };
