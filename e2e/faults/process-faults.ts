@@ -3,19 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { one, sql } from '@likeness/platform/db';
 import { z } from 'zod';
-import {
-  childOf,
-  during,
-  patiently,
-  processesOf,
-  seconds,
-  signal,
-  someWorker,
-  until,
-  workersOf,
-  type Fault,
-  type Victim,
-} from './fault.ts';
+import { childOf, during, patiently, processesOf, seconds, signal, someWorker, until, type Fault, type Victim } from './fault.ts';
 import type { FaultRecord } from './history.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
