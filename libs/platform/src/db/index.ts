@@ -1,4 +1,5 @@
 export { openDb, one, many, exec, type Db, type DbOptions } from './db.ts';
+export { inBatches } from './in-batches.ts';
 export { tryAdvisoryLock } from './advisory-lock.ts';
 export { sql, json, join, empty, Sql } from './sql.ts';
 export { listen, type Listener, type ListenOptions } from './listen.ts';
