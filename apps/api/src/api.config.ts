@@ -1,6 +1,6 @@
 /** What the API reads from its environment, once, before anything starts. `docs/configuration.md` is written from it. */
 import { fileURLToPath } from 'node:url';
-import { commonVariables, flag, loadConfig, port, variable } from '@likeness/platform/config';
+import { commonVariables, flag, linkVariables, loadConfig, port, variable } from '@likeness/platform/config';
 import { z } from 'zod';
 
 const { HEALTH_HOST: _host, HEALTH_PORT: _port, PACKS_DIR, ...common } = commonVariables;
@@ -16,13 +16,7 @@ export const ApiVariables = z.object({
   PUBLIC_URL: variable(z.url({ protocol: /^https?$/ }).optional(), {
     description: 'how clients reach the API, without a path; the start of every URL it gives out; default: http://HOST:PORT',
   }),
-  SIGNING_SECRET: variable(z.string().min(32), {
-    description: 'signs the links to artifacts and uploads; the same for all replicas; at least 32 characters',
-    secret: true,
-  }),
-  ARTIFACT_URL_SECONDS: variable(z.coerce.number().int().min(60).max(604_800).default(3600), {
-    description: 'how long the link to an artifact lives',
-  }),
+  ...linkVariables,
   METRICS_PUBLIC: variable(flag.default(false), {
     description: 'whether /metrics and /v1/queue answer without a key to other machines too',
   }),

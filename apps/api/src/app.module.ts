@@ -9,6 +9,10 @@ import { HealthController } from './health/health.controller.ts';
 import { Shutdown } from './health/shutdown.ts';
 import { PARTS, type Parts } from './parts.ts';
 import { QueueController } from './queue/queue.controller.ts';
+import { FilesController } from './replicate/files.controller.ts';
+import { ModelsController } from './replicate/models.controller.ts';
+import { PredictionsController } from './replicate/predictions.controller.ts';
+import { StreamsController } from './replicate/streams.controller.ts';
 import { UploadsController } from './uploads/uploads.controller.ts';
 import { DefaultSecretController } from './webhook-endpoints/default-secret.controller.ts';
 import { WebhookDeliveriesController } from './webhook-endpoints/webhook-deliveries.controller.ts';
@@ -23,6 +27,10 @@ import { WebhookEndpointsController } from './webhook-endpoints/webhook-endpoint
     WebhookEndpointsController,
     WebhookDeliveriesController,
     DefaultSecretController,
+    PredictionsController,
+    StreamsController,
+    FilesController,
+    ModelsController,
     QueueController,
     HealthController,
     DocsController,

@@ -118,17 +118,22 @@ function readBodies(instance: FastifyInstance): void {
   const parse = instance.getDefaultJsonParser('error', 'error');
   instance.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, text, done) => {
     if (text === '') done(null, undefined);
-    else return parse(request, text, (error, value) => (error ? done(noJson(text, error)) : done(null, value)));
+    else
+      return parse(request, text, (error, value) =>
+        error ? done(noJson(text, error, request.routeOptions.config.policy?.silent)) : done(null, value),
+      );
   });
   instance.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
 }
 
 /** Fastify's parser does not say what is wrong; Node's does. What Node takes was refused for a `__proto__` or `constructor` key. */
-function noJson(text: string, cause: Error): LikenessError {
+function noJson(text: string, cause: Error, silent = false): LikenessError {
   try {
     JSON.parse(text);
     return new LikenessError('malformed_request', 'The body is JSON with a key that would change an object’s prototype.', { cause });
   } catch (error) {
-    return new LikenessError('malformed_request', `The body is no JSON: ${(error as Error).message}.`, { cause });
+    return new LikenessError('malformed_request', silent ? 'The body is no JSON.' : `The body is no JSON: ${(error as Error).message}.`, {
+      cause,
+    });
   }
 }

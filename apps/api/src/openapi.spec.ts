@@ -23,13 +23,15 @@ const routes: Route[] = (Reflect.getMetadata('controllers', AppModule) as { prot
   return Object.values(Object.getOwnPropertyDescriptors(controller.prototype)).flatMap(({ value }) => {
     const method: unknown = typeof value === 'function' ? Reflect.getMetadata('method', value as object) : undefined;
     if (typeof method !== 'number') return [];
-    const path = Reflect.getMetadata('path', value as object) as string;
-    const url = `/${base}/${path}`
-      .replace(/\/{2,}/g, '/')
-      .replace(/(?<=.)\/$/, '')
-      .replace(/:(\w+)/g, '{$1}');
+    const paths = [Reflect.getMetadata('path', value as object) as string | string[]].flat();
+    const urls = paths.map((path) =>
+      `/${base}/${path}`
+        .replace(/\/{2,}/g, '/')
+        .replace(/(?<=.)\/$/, '')
+        .replace(/:(\w+)/g, '{$1}'),
+    );
     const config = Reflect.getMetadata('__fastify_route_config__', value as object) as { policy?: RoutePolicy } | undefined;
-    return [{ name: `${RequestMethod[method]} ${url}`, policy: config?.policy }];
+    return urls.map((url) => ({ name: `${RequestMethod[method]} ${url}`, policy: config?.policy }));
   });
 });
 
@@ -37,7 +39,7 @@ const document = openApiDocument('http://127.0.0.1:4000');
 const operations = new Map<string, Operation>(
   Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
     Object.entries(item as Record<string, Operation>).map(([method, operation]): [string, Operation] => [
-      `${method.toUpperCase()} ${path}`,
+      `${method.replace('x-', '').toUpperCase()} ${path}`,
       operation,
     ]),
   ),

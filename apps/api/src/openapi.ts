@@ -21,6 +21,7 @@ import {
   withKey,
   withPicture,
 } from './docs/operations.ts';
+import { REPLICATE_TAG, replicatePaths } from './replicate/replicate-paths.ts';
 import { webhookEvents, webhookPaths } from './webhook-endpoints/webhook-paths.ts';
 
 const paths: ZodOpenApiPathsObject = {
@@ -73,6 +74,7 @@ const paths: ZodOpenApiPathsObject = {
     },
   },
   ...webhookPaths,
+  ...replicatePaths,
   '/v1/queue': {
     get: {
       tags: ['operation'],
@@ -107,7 +109,7 @@ export function openApiDocument(publicUrl: string): ReturnType<typeof createDocu
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: publicUrl }],
-    tags: ['generations', 'uploads', 'artifacts', 'webhooks', 'operation', 'admin'].map((name) => ({ name })),
+    tags: [...['generations', 'uploads', 'artifacts', 'webhooks', 'operation', 'admin'].map((name) => ({ name })), REPLICATE_TAG],
     paths,
     webhooks: webhookEvents,
     components: {

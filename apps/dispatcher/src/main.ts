@@ -10,7 +10,7 @@ import { onShutdown, startHealthServer } from '@likeness/platform/service';
 import { openObjectStore } from '@likeness/platform/storage';
 import { createLogger, Metrics, startTracing } from '@likeness/platform/telemetry';
 import type { Queue } from 'bullmq';
-import { readDispatcherConfig } from './dispatcher.config.ts';
+import { linksOf, readDispatcherConfig } from './dispatcher.config.ts';
 import { DispatcherModule } from './dispatcher.module.ts';
 import { figuresOf } from './figures.ts';
 import { Loop } from './loop.ts';
@@ -28,7 +28,7 @@ const onError = (error: Error) => log.debug({ err: error }, 'the queue is away')
 const queues = Object.fromEntries(QUEUES.map((name) => [name, openQueue(name, config, { onError })])) as Record<QueueName, Queue>;
 const metrics = new Metrics('dispatcher');
 const tracing = await startTracing('dispatcher', config.OTEL_EXPORTER_OTLP_ENDPOINT);
-const parts: Parts = { config, log, db, store, egress, queues, tracing, figures: figuresOf(metrics) };
+const parts: Parts = { config, log, db, store, egress, links: linksOf(config), queues, tracing, figures: figuresOf(metrics) };
 
 const app = await NestFactory.createApplicationContext(DispatcherModule.with(parts), { logger: false, abortOnError: false });
 app.get<Queue>(getQueueToken('webhooks')).on('error', onError); // Nest's own, beside ours; an error that nobody listens for is printed as it is

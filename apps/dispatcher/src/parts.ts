@@ -1,4 +1,5 @@
 import type { QueueName } from '@likeness/contracts';
+import type { Links } from '@likeness/generation';
 import type { Db } from '@likeness/platform/db';
 import type { Egress } from '@likeness/platform/egress';
 import type { ObjectStore } from '@likeness/platform/storage';
@@ -14,6 +15,8 @@ export interface Parts {
   readonly db: Db;
   readonly store: ObjectStore;
   readonly egress: Egress;
+  /** For what is posted with links in it. */
+  readonly links: Links;
   readonly queues: Readonly<Record<QueueName, Queue>>;
   readonly tracing: Tracing;
   readonly figures: Figures;

@@ -8,3 +8,4 @@ export * from './jobs.ts';
 export * from './events.ts';
 export * from './webhook-endpoints.ts';
 export * from './tenants.ts';
+export * from './replicate.ts';

@@ -14,3 +14,12 @@ export {
 export { loadArtifacts, readObject, writeArtifact, type LoadedArtifact, type NewArtifact } from './artifacts.ts';
 export { checkHandlers, runStage, type StageContext, type StageOutcome, type StageParts, type StageWork } from './run-stage.ts';
 export { reconcileCancels, reconcileDeadlines, reconcileLeases, reconcileUnknown } from './reconcile.ts';
+export {
+  findPrediction,
+  listPredictions,
+  presentPrediction,
+  streamEvents,
+  type Links,
+  type PredictionRow,
+  type StreamEvent,
+} from './prediction.ts';

@@ -40,6 +40,7 @@ export async function createGeneration(
     retention,
     webhook,
     webhook_events,
+    webhook_format: request.webhookFormat,
     deadline_seconds,
   };
   return insertGeneration(parts.db, principal, wanted, { idempotent, traceparent: parts.tracing.current() });

@@ -107,9 +107,10 @@ describe('Prefer', () => {
 });
 
 describe('a cursor', () => {
-  it('leads back to its generation', () => {
+  it('leads back to its entry, in lists of its kind only', () => {
     const id = newId('generation');
     expect(decodeCursor('generation', encodeCursor(id))).toBe(id);
+    expect(() => decodeCursor('upload', encodeCursor(id))).toThrow(LikenessError);
   });
 
   it.each(['', 'x', encodeCursor('gen_0').replace(/.$/, ''), Buffer.from('2 gen_x').toString('base64url')])('%j is none', (cursor) => {

@@ -18,6 +18,7 @@ export interface NewGeneration {
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly webhook?: string | null | undefined;
   readonly webhook_events?: readonly string[] | undefined;
+  readonly webhook_format?: 'standard' | 'replicate' | undefined;
   /** ISO 8601 or Postgres' own form. */
   readonly retention?: string | undefined;
   readonly deadline_seconds?: number | null | undefined;
@@ -69,7 +70,7 @@ export function insertGenerations(
     WITH wanted AS MATERIALIZED (
       SELECT * FROM jsonb_to_recordset(${json(rows)}::jsonb) AS w (
         place int, id text, stage_id text, input jsonb, pack jsonb, priority text, metadata jsonb, webhook text, webhook_events text[],
-        retention interval, deadline_seconds float8, custom_id text, retry_of text)
+        webhook_format text, retention interval, deadline_seconds float8, custom_id text, retry_of text)
     ), judged AS MATERIALIZED (
       SELECT place, (
         SELECT min(reference) FROM jsonb_array_elements_text(input->'reference_images') AS used (reference)
@@ -86,9 +87,9 @@ export function insertGenerations(
     ), claimed AS (
       ${claimKey(tenantId, idempotent, { id: resourceId, status: 202 }, sql`(${regardless}::bool OR EXISTS (SELECT FROM admitted))`)}
     ), created AS (
-      INSERT INTO generation (id, tenant_id, status, stage, input, pack, priority, metadata, webhook_url, webhook_events, retention, deadline_at,
-                              batch_id, custom_id, retry_of, traceparent)
-      SELECT id, ${tenantId}, 'queued', ${FIRST_STAGE}, input, pack, priority, metadata, webhook, webhook_events,
+      INSERT INTO generation (id, tenant_id, status, stage, input, pack, priority, metadata, webhook_url, webhook_events, webhook_format,
+                              retention, deadline_at, batch_id, custom_id, retry_of, traceparent)
+      SELECT id, ${tenantId}, 'queued', ${FIRST_STAGE}, input, pack, priority, metadata, webhook, webhook_events, webhook_format,
              coalesce(retention, (SELECT t.retention::interval FROM tenant t WHERE t.id = ${tenantId})), now() + deadline_seconds * interval '1 second', ${batchId}, custom_id, retry_of, ${traceparent}
         FROM wanted JOIN admitted USING (place) WHERE ${keyIsOurs(idempotent)}
       RETURNING id, sequence, priority
@@ -116,6 +117,7 @@ const rowOf = ({ pack: { name, version, trained }, ...one }: NewGeneration) => (
   priority: one.priority ?? 'normal',
   metadata: one.metadata ?? {},
   webhook_events: one.webhook_events ?? ['completed'],
+  webhook_format: one.webhook_format ?? 'standard',
 });
 
 /** Why one was not made; undefined for one that was, or that another request with the same key has made. */

@@ -19,20 +19,27 @@ export interface CreateRequest {
   readonly body: Omit<CreateGenerationBody, 'input'> & { readonly input: Omit<GenerationInput, 'reference_images'> };
   /** In the order given: upload ids, URLs, or pictures that are not stored yet. */
   readonly references: readonly (string | ReceivedPicture)[];
+  /** Who makes what is posted to the webhook. */
+  readonly webhookFormat?: 'replicate';
   /** What makes two requests the same. */
   readonly identity: readonly unknown[];
 }
 
 /** @throws LikenessError `validation_failed`, `malformed_request`, `payload_too_large`, `image_unreadable` */
 export async function readCreateRequest(request: FastifyRequest): Promise<CreateRequest> {
-  const read = isMultipart(request) ? fromForm(await readForm(request)) : fromJson(request.body);
+  return withDeadline(isMultipart(request) ? fromForm(await readForm(request)) : fromJson(request.body), request);
+}
+
+/** `Cancel-After` may be a header too. */
+export function withDeadline(read: CreateRequest, request: FastifyRequest): CreateRequest {
   const header = request.headers['cancel-after'];
   if (header === undefined) return read;
   const { 'Cancel-After': cancelAfter } = parseContract(z.object({ 'Cancel-After': CancelAfter }), { 'Cancel-After': header }, 'header');
   return { ...read, body: { ...read.body, cancel_after: read.body.cancel_after ?? cancelAfter } };
 }
 
-function fromJson(json: unknown): CreateRequest {
+/** @throws LikenessError `validation_failed`, `image_unreadable` */
+export function fromJson(json: unknown): CreateRequest {
   const { input, ...rest } = parseContract(CreateGeneration, json);
   const { reference_images, ...others } = input;
   const references = reference_images.map((reference) => (reference.startsWith('data:') ? fromDataUri(reference) : reference));

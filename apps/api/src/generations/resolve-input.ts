@@ -2,14 +2,17 @@
 import { randomInt } from 'node:crypto';
 import { FACIAL_REGIONS, preview, type AcceptedInput, type FieldError, type GenerationInput, type PackSummary } from '@likeness/contracts';
 import { refused } from '../http/contract.ts';
-import type { Packs } from '../packs.ts';
 
 /** The pictures take a way of their own. */
 type RequestedInput = Omit<GenerationInput, 'reference_images'>;
 type ResolvedInput = Omit<AcceptedInput, 'reference_images'>;
 
 /** @throws LikenessError `validation_failed` with what the pack allows */
-export function resolveInput(input: RequestedInput, packs: Packs, defaultPack: string): { input: ResolvedInput; pack: PackSummary } {
+export function resolveInput(
+  input: RequestedInput,
+  packs: ReadonlyMap<string, PackSummary>,
+  defaultPack: string,
+): { input: ResolvedInput; pack: PackSummary } {
   const name = input.pack ?? defaultPack;
   const pack = packs.get(name);
   if (!pack) throw refused([notAllowed('/input/pack', name, `one of ${[...packs.keys()].sort().join(', ')}`)]);

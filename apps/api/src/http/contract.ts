@@ -11,10 +11,17 @@ export const contract = (schema: z.ZodType, place: Place = 'body'): PipeTransfor
   transform: (value: unknown) => parseContract(schema, value, place),
 });
 
-export function parseContract<T extends z.ZodType>(schema: T, value: unknown, place: Place = 'body'): z.output<T> {
+/** `silent`: a refusal does not repeat what was sent. For bodies in which clients are known to send their key by mistake. */
+export function parseContract<T extends z.ZodType>(
+  schema: T,
+  value: unknown,
+  place: Place = 'body',
+  { silent = false }: { readonly silent?: boolean } = {},
+): z.output<T> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw refused(parsed.error.issues.flatMap((issue) => fieldErrors(issue, value, place)));
+  const got = silent ? () => '' : (refused: unknown) => `; got ${preview(refused)}`;
+  throw refused(parsed.error.issues.flatMap((issue) => fieldErrors(issue, value, place, got)));
 }
 
 /** @throws LikenessError `validation_failed` whose detail is the first field's, with the number of the others */
@@ -28,18 +35,18 @@ export function refused(fields: readonly FieldError[]): LikenessError {
   );
 }
 
-function fieldErrors(issue: z.core.$ZodIssue, root: unknown, place: Place): FieldError[] {
+function fieldErrors(issue: z.core.$ZodIssue, root: unknown, place: Place, got: (refused: unknown) => string): FieldError[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
       const path = [...issue.path, key];
-      return { pointer: pointer(path, place), detail: `is not known; got ${preview(valueAt(root, path))}` };
+      return { pointer: pointer(path, place), detail: `is not known${got(valueAt(root, path))}` };
     });
   }
   const value = valueAt(root, issue.path);
   return [
     {
       pointer: pointer(issue.path, place),
-      detail: value === undefined ? `is required: ${issue.message}` : `${issue.message}; got ${preview(value)}`,
+      detail: value === undefined ? `is required: ${issue.message}` : `${issue.message}${got(value)}`,
     },
   ];
 }

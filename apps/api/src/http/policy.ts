@@ -14,6 +14,8 @@ export interface RoutePolicy {
   readonly produces?: string;
   /** The handler counts the request against the rate limit (`request.charge`): it knows whether the same was sent a moment ago. */
   readonly chargedBy?: 'handler';
+  /** Refusals do not repeat what was sent: clients are known to send their key in the body by mistake. */
+  readonly silent?: boolean;
 }
 
 declare module 'fastify' {

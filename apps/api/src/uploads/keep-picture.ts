@@ -10,6 +10,8 @@ export interface ReceivedPicture {
   readonly filename: string;
   readonly bytes: Uint8Array;
   readonly sha256: string;
+  /** Whatever the client keeps with it. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -26,10 +28,10 @@ export async function keepPicture(
   const upload = { id: newId('upload'), tenant_id: tenantId };
   const dataKey = store.vault.newKey();
   await store.put(objectKeyOf(upload), picture.bytes, { contentType, dataKey });
-  const { filename, bytes, sha256 } = picture;
+  const { filename, bytes, sha256, metadata = {} } = picture;
   const row = await insertUpload(
     db,
-    { ...upload, data_key: dataKey, status: 'ready', filename, content_type: contentType, size: bytes.length, sha256 },
+    { ...upload, data_key: dataKey, status: 'ready', filename, content_type: contentType, size: bytes.length, sha256, metadata },
     idempotent,
   );
   if (!row) await store.remove([objectKeyOf(upload)]);

@@ -1,6 +1,6 @@
 /** The rows of uploads, one statement each. */
 import type { TenantId, UploadId } from '@likeness/contracts';
-import { exec, one, sql, type Db } from '@likeness/platform/db';
+import { exec, json, one, sql, type Db } from '@likeness/platform/db';
 import type { WrappedKey } from '@likeness/platform/storage';
 import { z } from 'zod';
 import { claimKey, keyIsOurs, type IdempotentRequest } from '../http/idempotency.ts';
@@ -14,14 +14,16 @@ export const UploadRow = z.object({
   size: z.number(),
   sha256: z.string(),
   object_key: z.string(),
+  metadata: z.record(z.string(), z.unknown()),
   created_at: z.date(),
   expires_at: z.date(),
 });
 export type UploadRow = z.infer<typeof UploadRow>;
 
-export type NewUpload = Pick<UploadRow, 'id' | 'tenant_id' | 'status' | 'filename' | 'content_type' | 'size' | 'sha256'> & {
-  readonly data_key: WrappedKey;
-};
+export type NewUpload = Pick<UploadRow, 'id' | 'tenant_id' | 'status' | 'filename' | 'content_type' | 'size' | 'sha256'> &
+  Partial<Pick<UploadRow, 'metadata'>> & {
+    readonly data_key: WrappedKey;
+  };
 
 /** Where an upload's bytes lie. */
 export const objectKeyOf = ({ id, tenant_id }: Pick<UploadRow, 'id' | 'tenant_id'>): string => `t/${tenant_id}/uploads/${id}`;
@@ -33,9 +35,9 @@ export const insertUpload = (db: Db, upload: NewUpload, idempotent?: IdempotentR
     UploadRow,
     sql`
       WITH claimed AS (${claimKey(upload.tenant_id, idempotent, { id: upload.id, status: 201 })}), made AS (
-        INSERT INTO upload (id, tenant_id, status, filename, content_type, size, sha256, object_key, expires_at)
+        INSERT INTO upload (id, tenant_id, status, filename, content_type, size, sha256, object_key, metadata, expires_at)
         SELECT ${upload.id}, ${upload.tenant_id}, ${upload.status}, ${upload.filename}, ${upload.content_type}, ${upload.size}::int, ${upload.sha256},
-               ${objectKeyOf(upload)}, now() + interval '24 hours'
+               ${objectKeyOf(upload)}, ${json(upload.metadata ?? {})}::jsonb, now() + interval '24 hours'
          WHERE ${keyIsOurs(idempotent)}
         RETURNING *
       ), keyed AS (

@@ -11,7 +11,7 @@ import type { Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { z } from 'zod';
 import { deliverWebhook } from '../deliver-webhook.ts';
-import { DispatcherConfig } from '../dispatcher.config.ts';
+import { DispatcherConfig, linksOf } from '../dispatcher.config.ts';
 import { figuresOf } from '../figures.ts';
 import type { Parts } from '../parts.ts';
 import { startReceiver, type Receiver } from './receiver.ts';
@@ -132,13 +132,14 @@ export function useDeliveries(): () => Deliveries {
       DATABASE_URL: database.url,
       OBJECT_STORE_URL: 'file:///never-used',
       EGRESS_ALLOW_ADDRESSES: receiver.address,
+      SIGNING_SECRET: 'a secret for tests of 32 characters or more',
       LOG_LEVEL: 'silent',
     });
     const db = openDb(database.url, { max: 10 });
     const egress = createEgress(config);
     const queues = Object.fromEntries(QUEUES.map((name) => [name, openQueue(name, config)])) as Record<QueueName, Queue>;
     const parts: Parts = {
-      ...{ config, db, egress, queues, log: createLogger('test', 'silent'), store: {} as ObjectStore },
+      ...{ config, db, egress, links: linksOf(config), queues, log: createLogger('test', 'silent'), store: {} as ObjectStore },
       tracing: await startTracing('test', undefined),
       figures: figuresOf(new Metrics('test')),
     };

@@ -44,5 +44,16 @@ export const commonVariables = {
   PACKS_DIR: variable(z.string().optional(), { description: 'a folder with model packs; default: the bundled ones' }),
 };
 
+/** Of the apps that give out links: they must agree. */
+export const linkVariables = {
+  SIGNING_SECRET: variable(z.string().min(32), {
+    description: 'signs the links to artifacts, files and streams; the same for all replicas and the dispatcher; at least 32 characters',
+    secret: true,
+  }),
+  ARTIFACT_URL_SECONDS: variable(z.coerce.number().int().min(60).max(604_800).default(3600), {
+    description: 'how long such a link lives',
+  }),
+};
+
 /** Common variables, parsed. What opens a part of the platform takes those that it needs, so an app hands its configuration on. */
 export type CommonConfig = z.infer<z.ZodObject<typeof commonVariables>>;

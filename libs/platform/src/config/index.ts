@@ -1,3 +1,3 @@
-export { commonVariables, type CommonConfig } from './common-variables.ts';
+export { commonVariables, linkVariables, type CommonConfig } from './common-variables.ts';
 export { ConfigError, describeVariables, loadConfig } from './load-config.ts';
 export { flag, list, port, variable, type VariableMeta } from './variable.ts';
