@@ -38,7 +38,12 @@ const keepAll = async ({ keep }: StageContext) => {
   await keep('regions', ['eyes', 'mouth'].map(bytes));
 };
 const untilAborted = ({ signal }: StageContext) =>
-  new Promise<never>((_, failed) => signal.addEventListener('abort', () => failed(signal.reason as Error), { once: true }));
+  new Promise<never>((_, failed) => {
+    const abort = () => failed(signal.reason as Error);
+    if (signal.aborted)
+      abort(); // before the work began
+    else signal.addEventListener('abort', abort, { once: true });
+  });
 async function keysOf(id: string): Promise<string[]> {
   const keys: string[] = [];
   for await (const { key } of store.list('t/')) if (key.includes(id)) keys.push(key);
