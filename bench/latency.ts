@@ -37,8 +37,8 @@ export const latency: Benchmark = (say, options) =>
         unit: 'ms',
         parameters: { jobs: JOBS, concurrency: 1, ...parameters },
         parts: {
-          'accepted → first stage': rows.map((row) => row.to_first_stage),
-          'done → first webhook attempt': rows.flatMap((row) => row.to_webhook ?? []),
+          'accepted → first stage, ms': rows.map((row) => row.to_first_stage),
+          'done → first webhook attempt, ms': rows.flatMap((row) => row.to_webhook ?? []),
         },
       };
     } finally {

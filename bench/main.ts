@@ -73,9 +73,7 @@ console.log(
   `${name}: median ${report.median.toFixed(2)} ${result.unit}, p99 ${report.p99.toFixed(2)} ${result.unit} (${result.runs.length} runs)`,
 );
 for (const [part, runs] of Object.entries(result.parts ?? {}))
-  console.log(
-    `  ${part}: median ${percentile(runs, 50).toFixed(2)} ${result.unit}, p99 ${percentile(runs, 99).toFixed(2)} ${result.unit} (${runs.length} runs)`,
-  );
+  console.log(`  ${part}: median ${percentile(runs, 50).toFixed(2)}, p99 ${percentile(runs, 99).toFixed(2)} (${runs.length} runs)`);
 if (values.json !== undefined) await writeFile(values.json, JSON.stringify(report, null, 2) + '\n');
 process.exit();
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { many, openDb, sql, type Db } from '@likeness/platform/db';
 import { z } from 'zod';
 import { withNoopStack, type Benchmark } from './benchmark.ts';
+import { cpuPerJob, cpuTimes } from './cpu-time.ts';
 
 const JOBS = 6_000;
 const ITEMS = 1_000;
@@ -16,7 +17,7 @@ export const pipelines: Benchmark = (say, options) =>
     try {
       const input = { reference_images: [upload], prompt: 'a person' };
       for (let i = 0; i < 20; i++) await client.untilTerminal((await client.create(input)).id);
-      const done = await finished(db);
+      const [done, cpu] = [await finished(db), cpuTimes(stack)];
       const accepting = performance.now();
       for (let i = 0; i < JOBS / ITEMS; i++) {
         const items = Array.from({ length: ITEMS }, (_, n) => ({ custom_id: `${i}-${n}`, input }));
@@ -32,7 +33,8 @@ export const pipelines: Benchmark = (say, options) =>
         say(`${now - done} of ${JOBS} done, ${runs.at(-1)?.toFixed(0)}/s`);
         [before, at] = [now, later];
       }
-      return { runs, unit: 'pipelines/s', parameters: { jobs: JOBS, ...parameters } };
+      const parts = cpuPerJob(cpu, cpuTimes(stack), (await finished(db)) - done);
+      return { runs, unit: 'pipelines/s', parameters: { jobs: JOBS, ...parameters }, parts };
     } finally {
       await db.close();
     }
