@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { KeysController } from './admin/keys.controller.ts';
 import { TenantsController } from './admin/tenants.controller.ts';
 import { ArtifactsController } from './artifacts/artifacts.controller.ts';
+import { BatchesController } from './batches/batches.controller.ts';
 import { DocsController } from './docs/docs.controller.ts';
 import { EventsController } from './generations/events.controller.ts';
 import { GenerationsController } from './generations/generations.controller.ts';
@@ -22,6 +23,7 @@ import { WebhookEndpointsController } from './webhook-endpoints/webhook-endpoint
   controllers: [
     GenerationsController,
     EventsController,
+    BatchesController,
     UploadsController,
     ArtifactsController,
     WebhookEndpointsController,

@@ -3,6 +3,7 @@ import { CreateUpload, QueueState, SCOPES, Upload } from '@likeness/contracts';
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiPathsObject } from 'zod-openapi';
 import { adminPaths } from './admin/admin-paths.ts';
+import { batchPaths } from './batches/batch-paths.ts';
 import { generationPaths } from './generations/generation-paths.ts';
 import {
   binary,
@@ -26,6 +27,7 @@ import { webhookEvents, webhookPaths } from './webhook-endpoints/webhook-paths.t
 
 const paths: ZodOpenApiPathsObject = {
   ...generationPaths,
+  ...batchPaths,
   '/v1/uploads': {
     post: {
       tags: ['uploads'],
@@ -109,7 +111,10 @@ export function openApiDocument(publicUrl: string): ReturnType<typeof createDocu
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: publicUrl }],
-    tags: [...['generations', 'uploads', 'artifacts', 'webhooks', 'operation', 'admin'].map((name) => ({ name })), REPLICATE_TAG],
+    tags: [
+      ...['generations', 'batches', 'uploads', 'artifacts', 'webhooks', 'operation', 'admin'].map((name) => ({ name })),
+      REPLICATE_TAG,
+    ],
     paths,
     webhooks: webhookEvents,
     components: {

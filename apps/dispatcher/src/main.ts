@@ -1,8 +1,10 @@
 /** Everything that leaves Postgres: messages to the queue, webhooks to customers, repairs, and what has served its time. */
 import 'reflect-metadata';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { getQueueToken } from '@nestjs/bullmq';
 import { NestFactory } from '@nestjs/core';
 import { QUEUES, type QueueName } from '@likeness/contracts';
+import { completeBatches } from '@likeness/generation';
 import { listen, openDb } from '@likeness/platform/db';
 import { createEgress } from '@likeness/platform/egress';
 import { checkQueue, openQueue } from '@likeness/platform/queue';
@@ -18,6 +20,8 @@ import { reconcile } from './reconcile.ts';
 import { BATCH, millisecondsToNext, relayOutbox } from './relay-outbox.ts';
 import { sweepOrphans, sweepRetention } from './sweep-retention.ts';
 import type { Parts } from './parts.ts';
+
+const BATCHES_PAUSE_MS = 50;
 
 const config = readDispatcherConfig();
 const log = createLogger('dispatcher', config.LOG_LEVEL);
@@ -36,7 +40,14 @@ const full = new Set<QueueName>();
 const relay = new Loop('the relay', log, 1_000, async () => ((await relayOutbox(parts, full)) === BATCH ? 0 : millisecondsToNext(db)));
 /** A claim makes room, which matters only where something waits for it. */
 const onClaimed = (queue: string) => full.has(queue as QueueName) && relay.ring();
-const notifications = listen(config.DATABASE_URL, { outbox: relay.ring, claimed: onClaimed }, { onReconnected: relay.ring });
+/** Batches end with many others of their own; one look is enough for what ends in the same moment. */
+const batches = new Loop('the batches', log, 5_000, () =>
+  sleep(BATCHES_PAUSE_MS)
+    .then(() => completeBatches(db))
+    .then(() => undefined),
+);
+const heard = { outbox: relay.ring, claimed: onClaimed, batch: batches.ring };
+const notifications = listen(config.DATABASE_URL, heard, { onReconnected: relay.ring });
 const repairs = new Loop('the reconciliation', log, config.RECONCILE_SECONDS * 1_000, () => reconcile(parts));
 const sweeps = new Loop('the sweep', log, 60_000, () => sweepRetention(parts));
 const orphans = new Loop('the sweep of orphans', log, 3_600_000, () => sweepOrphans(parts));
@@ -50,7 +61,11 @@ log.info({ port: health.port }, 'health port is listening');
 
 // At most 10 s. Webhooks that are still under way then end with the process: their leases run out, and they are sent again.
 onShutdown(log, [
-  { name: 'the loops', run: () => Promise.all([relay.stop(), repairs.stop(), sweeps.stop(), orphans.stop()]), limitMs: 2_000 },
+  {
+    name: 'the loops',
+    run: () => Promise.all([relay.stop(), batches.stop(), repairs.stop(), sweeps.stop(), orphans.stop()]),
+    limitMs: 2_000,
+  },
   { name: 'the notifications', run: () => notifications.close(), limitMs: 500 },
   { name: 'the webhooks', run: () => app.close(), limitMs: 4_500 },
   { name: 'the queues', run: () => Promise.all(Object.values(queues).map((queue) => queue.close())), limitMs: 1_500 },

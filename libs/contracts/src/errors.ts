@@ -143,6 +143,12 @@ export const errors = {
     'Use a public https URL, or allow the network with EGRESS_ALLOW_CIDRS.',
     'https://localhost/hook leads to 127.0.0.1, which is loopback.',
   ),
+  duplicate_custom_id: entry(
+    422,
+    'The custom_id is used by another item of the batch.',
+    'Give every item of a batch a custom_id of its own.',
+    'The custom_id "portrait-7" is that of item 6 already.',
+  ),
   idempotency_key_reused: entry(
     422,
     'This Idempotency-Key was used with another body.',

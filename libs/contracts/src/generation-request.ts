@@ -80,6 +80,7 @@ export const GenerationInput = z
   .meta({ id: 'GenerationInput' });
 export type GenerationInput = z.infer<typeof GenerationInput>;
 
+export const PRIORITIES = ['low', 'normal', 'high'] as const;
 export const WEBHOOK_EVENTS = ['started', 'progress', 'completed'] as const;
 
 /** An absolute http(s) URL of at most 2,048 characters without credentials; whether it may be called is the egress guard's to say. */
@@ -124,7 +125,7 @@ export const cancelAfterSeconds = (text: string): number =>
 export const CreateGeneration = z
   .strictObject({
     input: GenerationInput,
-    priority: z.enum(['low', 'normal', 'high']).optional(),
+    priority: z.enum(PRIORITIES).optional(),
     metadata: Metadata.optional(),
     retention: IsoDuration.optional(),
     cancel_after: CancelAfter.optional(),

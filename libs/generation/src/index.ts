@@ -13,6 +13,7 @@ export {
 } from './generation.store.ts';
 export { loadArtifacts, readObject, writeArtifact, type LoadedArtifact, type NewArtifact } from './artifacts.ts';
 export { checkHandlers, runStage, type StageContext, type StageOutcome, type StageParts, type StageWork } from './run-stage.ts';
+export { cancelBatch, completeBatches } from './batch.store.ts';
 export { reconcileCancels, reconcileDeadlines, reconcileLeases, reconcileUnknown } from './reconcile.ts';
 export {
   findPrediction,

@@ -145,6 +145,33 @@ export const generationPaths: ZodOpenApiPathsObject = {
       },
     },
   },
+  '/v1/generations/{id}/retry': {
+    post: {
+      tags: ['generations'],
+      operationId: 'retryGeneration',
+      summary: 'The same input, seed and options once more',
+      security: security('generations:write'),
+      requestParams: { path: pathId('generation'), header: z.object(requestHeaders) },
+      responses: {
+        '202': {
+          description: 'A new generation, whose `retry_of` is this one.',
+          headers: { ...location, ...replayed },
+          content: json(Generation),
+        },
+        ...problems(
+          ...everywhere,
+          ...withKey,
+          ...withIdempotency,
+          'not_found',
+          'not_terminal',
+          'model_unavailable',
+          'validation_failed',
+          'queue_full',
+          'quota_exceeded',
+        ),
+      },
+    },
+  },
   '/v1/generations/{id}/events': {
     get: {
       tags: ['generations'],

@@ -25,6 +25,7 @@ import { hungUp } from './hung-up.ts';
 import { preferredWait } from './prefer.ts';
 import { generationUrl, presentGeneration } from './present-generation.ts';
 import { readCreateRequest } from './read-create-request.ts';
+import { retryGeneration } from './retry-generation.ts';
 
 @Controller('v1/generations')
 export class GenerationsController {
@@ -43,11 +44,30 @@ export class GenerationsController {
       () => createGeneration(this.parts, principal, wanted, idempotent),
       ({ resource_id }) => (isId('generation', resource_id) ? resource_id : null),
     );
-    reply.status(replayed ?? 202).header('location', generationUrl(this.parts.config.PUBLIC_URL, made));
-    if (replayed) reply.header('idempotent-replayed', 'true');
+    this.announce(reply, made, replayed);
     const wait = replayed ? undefined : preferredWait(request.headers.prefer);
     const ended = wait === undefined ? undefined : await this.waitForEnd(principal, made, wait, reply);
     return this.present(ended ?? (await this.find(principal, made)));
+  }
+
+  /** The same input once more, as a generation of its own. */
+  @Post(':id/retry')
+  @Policy({ access: 'generations:write' })
+  async retry(
+    @Param('id') id: string,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Generation> {
+    const principal = principalOf(request);
+    const idempotent = idempotentRequest(request.headers['idempotency-key'], `POST /v1/generations/${id}/retry`);
+    const { made, replayed } = await this.parts.idempotency.once(
+      principal.tenantId,
+      idempotent,
+      () => retryGeneration(this.parts, principal, id, idempotent),
+      ({ resource_id }) => (isId('generation', resource_id) ? resource_id : null),
+    );
+    this.announce(reply, made, replayed);
+    return this.present(await this.find(principal, made));
   }
 
   @Get(':id')
@@ -101,6 +121,12 @@ export class GenerationsController {
     const view = await this.find(principal, id);
     reply.status(isTerminal(view.status) ? 200 : 202);
     return this.present(view);
+  }
+
+  /** 202 with the place of what was made, or the status that it was answered with before. */
+  private announce(reply: FastifyReply, made: GenerationId, replayed: number | undefined): void {
+    reply.status(replayed ?? 202).header('location', generationUrl(this.parts.config.PUBLIC_URL, made));
+    if (replayed) reply.header('idempotent-replayed', 'true');
   }
 
   private find({ tenantId }: Principal, id: string): Promise<GenerationView> {

@@ -41,9 +41,16 @@ export function withDeadline(read: CreateRequest, request: FastifyRequest): Crea
 /** @throws LikenessError `validation_failed`, `image_unreadable` */
 export function fromJson(json: unknown): CreateRequest {
   const { input, ...rest } = parseContract(CreateGeneration, json);
-  const { reference_images, ...others } = input;
-  const references = reference_images.map((reference) => (reference.startsWith('data:') ? fromDataUri(reference) : reference));
+  const { references, others } = splitReferences(input);
   return { body: { ...rest, input: others }, references, identity: [json] };
+}
+
+/** The pictures take a way of their own. @throws LikenessError `image_unreadable` */
+export function splitReferences({ reference_images, ...others }: GenerationInput): {
+  references: CreateRequest['references'];
+  others: CreateRequest['body']['input'];
+} {
+  return { references: reference_images.map((reference) => (reference.startsWith('data:') ? fromDataUri(reference) : reference)), others };
 }
 
 function fromForm({ files, fields }: Form): CreateRequest {

@@ -21,3 +21,13 @@ export async function pageOf<Row extends { readonly id: Id<IdKind> }, Shown>(
   const last = page.at(-1);
   return { data: await Promise.all(page.map(present)), next_cursor: rows.length > limit && last ? encodeCursor(last.id) : null };
 }
+
+/** The same for lists in the order of places. */
+export const encodePlace = (place: number): string => Buffer.from(`2 ${place}`).toString('base64url');
+
+/** @throws LikenessError `validation_failed` for anything this service has not given out */
+export function decodePlace(cursor: string): number {
+  const place = /^2 (\d{1,9})$/.exec(Buffer.from(cursor, 'base64url').toString('utf8'))?.[1];
+  if (place !== undefined) return Number(place);
+  throw refused([{ pointer: '?cursor', detail: `must be the next_cursor of a list; got ${preview(cursor)}` }]);
+}
