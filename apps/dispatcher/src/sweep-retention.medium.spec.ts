@@ -137,6 +137,32 @@ describe('the sweep', () => {
     ]);
   });
 
+  it('drops webhooks a month after they were over, with their log', async () => {
+    const made = async (status: string, daysAgo: number, overDaysAgo: number | null) => {
+      const id = newId('delivery', Date.now() - daysAgo * 86_400_000);
+      await exec(
+        db,
+        sql`WITH delivery AS (
+              INSERT INTO webhook_delivery (id, tenant_id, type, sequence, url, body, status, completed_at)
+              VALUES (${id}, ${tenantId}, 'generation.completed', 1, 'https://example.com', '{}', ${status}, now() - ${overDaysAgo}::float8 * interval '1 day') RETURNING id)
+            INSERT INTO webhook_attempt (delivery_id, attempt, duration_ms) SELECT id, 1, 5 FROM delivery`,
+      );
+      return id;
+    };
+    await made('succeeded', 31, 31);
+    await made('exhausted', 32, 31);
+    const kept = [
+      await made('succeeded', 40, 1),
+      await made('pending', 40, null),
+      await made('exhausted', 29, 28),
+      await made('failed', 1, 1),
+    ];
+    await sweepRetention({ db, store, log });
+    const Left = z.object({ id: z.string() });
+    expect((await many(db, Left, sql`SELECT id FROM webhook_delivery`)).map(({ id }) => id).sort()).toEqual([...kept].sort());
+    expect((await many(db, Left, sql`SELECT delivery_id AS id FROM webhook_attempt`)).map(({ id }) => id).sort()).toEqual([...kept].sort());
+  });
+
   it('says that there may be more after a full batch', async () => {
     for (let i = 0; i < 101; i++) await generation({ expiresIn: -1 });
     expect([await sweep(), await sweep()]).toEqual([0, 60_000]);

@@ -3,6 +3,7 @@ import { exec, many, sql, tryAdvisoryLock, type Db } from '@likeness/platform/db
 import type { ObjectStore } from '@likeness/platform/storage';
 import { z } from 'zod';
 import type { Parts } from './parts.ts';
+import { DELIVERY_BATCH, sweepDeliveries } from './sweep-deliveries.ts';
 
 const BATCH = 100;
 const KEY_BATCH = 1_000;
@@ -15,10 +16,13 @@ export async function sweepRetention({ db, store, log }: Pick<Parts, 'db' | 'sto
       generations: await sweepGenerations(db, store),
       uploads: await sweepUploads(db, store),
       idempotency_keys: await sweepKeys(db),
+      deliveries: await sweepDeliveries(db),
       workers: await exec(db, sql`DELETE FROM worker WHERE seen_at < now() - interval '1 hour'`),
     };
     if (Object.values(swept).some((count) => count > 0)) log.info(swept, 'swept');
-    return swept.generations === BATCH || swept.uploads === BATCH || swept.idempotency_keys === KEY_BATCH;
+    return (
+      swept.generations === BATCH || swept.uploads === BATCH || swept.idempotency_keys === KEY_BATCH || swept.deliveries === DELIVERY_BATCH
+    );
   });
   return more === true ? 0 : PAUSE_MS;
 }
