@@ -42,12 +42,14 @@ function goodHistory(): History {
       { at: 120, status: 'processing', sequence: 4 },
       { at: 300, status: 'succeeded', sequence: 7 },
     ],
+    streamed: [2, 3, 4, 5, 6, 7],
     pictures: [{ id: 'art_1', promised: SHA, got: SHA }],
     canceledAt: null,
   };
-  const receipt = (answer: Receipt['answer']): Receipt => ({
+  const receipt = (answer: Receipt['answer'], endpoint = 'job'): Receipt => ({
     at: 310,
-    webhookId: 'whd_1',
+    endpoint,
+    webhookId: `whd_${endpoint}`,
     signed: true,
     answer,
     text: '{}',
@@ -56,7 +58,8 @@ function goodHistory(): History {
   });
   return {
     jobs: [job],
-    receipts: [receipt('error-500'), receipt('good')],
+    receipts: [receipt('error-500'), receipt('good'), receipt('good', 'endpoint-1')],
+    endpoints: ['endpoint-1'],
     faults: [{ kind: 'kill -9 worker', target: 'diffusion-worker', from: 20, to: 20 }],
     generations: [
       { id: 'gen_1', tenantId: TENANT, status: 'succeeded', sequence: 7, order: 'order-1', wantsWebhook: true, dataRemoved: false },
@@ -187,23 +190,39 @@ const histories: [string, (history: History) => Partial<History>, string][] = [
   ],
   [
     'a webhook that nobody has taken',
-    ({ receipts }) => ({ receipts: receipts.filter(({ answer }) => answer !== 'good') }),
+    ({ receipts }) => ({ receipts: receipts.filter(({ answer, endpoint }) => answer !== 'good' || endpoint !== 'job') }),
     'a webhook arrives at least once, under one id, signed: its webhook (error-500) was never taken, in 1 calls',
   ],
   [
     'a webhook under two ids',
-    ({ receipts }) => ({ receipts: replaced(receipts, ({ answer }) => answer === 'good', { webhookId: 'whd_2' }) }),
-    'a webhook arrives at least once, under one id, signed: its end was told under the ids whd_1 and whd_2',
+    ({ receipts }) => ({
+      receipts: replaced(receipts, ({ answer, endpoint }) => answer === 'good' && endpoint === 'job', { webhookId: 'whd_2' }),
+    }),
+    'a webhook arrives at least once, under one id, signed: its webhook (error-500) came under the ids whd_job and whd_2',
   ],
   [
     'a webhook whose body changes between two tries',
-    ({ receipts }) => ({ receipts: replaced(receipts, ({ answer }) => answer === 'good', { text: '{ }' }) }),
-    'a webhook arrives at least once, under one id, signed: its end was told with different bodies',
+    ({ receipts }) => ({
+      receipts: replaced(receipts, ({ answer, endpoint }) => answer === 'good' && endpoint === 'job', { text: '{ }' }),
+    }),
+    'a webhook arrives at least once, under one id, signed: its webhook (error-500) came with different bodies',
+  ],
+  [
+    'an endpoint that hears of an end never',
+    ({ receipts }) => ({ receipts: receipts.filter(({ endpoint }) => endpoint === 'job') }),
+    'a webhook arrives at least once, under one id, signed: the webhook of endpoint-1 was never taken, in 0 calls',
+  ],
+  [
+    'a stream that leaves out an event',
+    ({ jobs: [job] }) => ({ jobs: [{ ...(job as ClientJob), streamed: [2, 3, 5] }] }),
+    'sequences rise without gap or repeat: its stream went from 3 to 5',
   ],
   [
     'a webhook without a signature',
-    ({ receipts }) => ({ receipts: replaced(receipts, ({ answer }) => answer === 'good', { signed: false }) }),
-    'a webhook arrives at least once, under one id, signed: the webhook whd_1 has no valid signature',
+    ({ receipts }) => ({
+      receipts: replaced(receipts, ({ answer, endpoint }) => answer === 'good' && endpoint === 'job', { signed: false }),
+    }),
+    'a webhook arrives at least once, under one id, signed: the webhook whd_job has no valid signature',
   ],
   [
     'a webhook that nobody asked for',

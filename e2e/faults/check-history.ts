@@ -103,14 +103,26 @@ const INVARIANTS: Record<string, Check> = {
       for (const [i, { sequence }] of job.seen.entries())
         if (sequence < (job.seen[i - 1]?.sequence ?? 0))
           yield { ...idOf(job), what: `was told at sequence ${job.seen[i - 1]?.sequence}, then at ${sequence}` };
+    for (const job of jobs)
+      for (const [i, id] of job.streamed.entries())
+        if (i > 0 && id !== (job.streamed[i - 1] ?? 0) + 1)
+          yield { ...idOf(job), what: `its stream went from ${job.streamed[i - 1]} to ${id}` };
   },
 
-  *'a webhook arrives at least once, under one id, signed'({ generations, receipts, jobs }) {
+  *'a webhook arrives at least once, under one id, signed'({ generations, receipts, jobs, endpoints }) {
     const receiptsOf = groupBy(receipts, (receipt) => receipt.data.id);
     const orders = new Map(jobs.map((job) => [job.order, job]));
     for (const row of generations) {
       const got = (receiptsOf.get(row.id) ?? []).filter(({ type }) => type === 'generation.completed');
-      yield* wrongWebhooks(row, got, orders.get(row.order ?? ''));
+      const own = got.filter(({ endpoint }) => endpoint === 'job');
+      if (row.wantsWebhook) yield* wrongWebhooks(row, own, `its webhook (${orders.get(row.order ?? '')?.webhook ?? 'unknown'})`);
+      else if (own.length > 0) yield { generationId: row.id, what: `wants no webhook and got ${own.length}` };
+      for (const name of endpoints)
+        yield* wrongWebhooks(
+          row,
+          got.filter(({ endpoint }) => endpoint === name),
+          `the webhook of ${name}`,
+        );
     }
     const unsigned = receipts.filter(({ signed }) => !signed);
     for (const { data, webhookId } of unsigned) yield { generationId: data.id, what: `the webhook ${webhookId} has no valid signature` };
@@ -173,19 +185,15 @@ const INVARIANTS: Record<string, Check> = {
   },
 };
 
-function* wrongWebhooks(row: GenerationRow, got: readonly Receipt[], job: ClientJob | undefined): Generator<Omit<Violation, 'invariant'>> {
+function* wrongWebhooks(row: GenerationRow, got: readonly Receipt[], which: string): Generator<Omit<Violation, 'invariant'>> {
   const generationId = row.id;
-  if (!row.wantsWebhook) {
-    if (got.length > 0) yield { generationId, what: `wants no webhook and got ${got.length}` };
-    return;
-  }
   const heard = got.some(({ answer }) => answer === 'good' || answer === 'gone-410' || answer === 'huge-answer');
-  if (!heard) yield { generationId, what: `its webhook (${job?.webhook ?? 'unknown'}) was never taken, in ${got.length} calls` };
+  if (!heard) yield { generationId, what: `${which} was never taken, in ${got.length} calls` };
   const ids = new Set(got.map(({ webhookId }) => webhookId));
-  if (ids.size > 1) yield { generationId, what: `its end was told under the ids ${[...ids].join(' and ')}` };
-  if (new Set(got.map(({ text }) => text)).size > 1) yield { generationId, what: 'its end was told with different bodies' };
+  if (ids.size > 1) yield { generationId, what: `${which} came under the ids ${[...ids].join(' and ')}` };
+  if (new Set(got.map(({ text }) => text)).size > 1) yield { generationId, what: `${which} came with different bodies` };
   for (const { data } of got)
-    if (data.status !== row.status) yield { generationId, what: `its webhook says ${data.status}, the database ${row.status}` };
+    if (data.status !== row.status) yield { generationId, what: `${which} says ${data.status}, the database ${row.status}` };
 }
 
 const ended = (change: Change): boolean => isTerminal(change.to as GenerationStatus);

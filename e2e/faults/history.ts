@@ -6,6 +6,8 @@ import type { Behaviour } from './receivers.ts';
 export interface History {
   readonly jobs: readonly ClientJob[];
   readonly receipts: readonly Receipt[];
+  /** The tenant's endpoints that hear of every end. */
+  readonly endpoints: readonly string[];
   readonly faults: readonly FaultRecord[];
   readonly generations: readonly GenerationRow[];
   readonly stages: readonly StageRow[];
@@ -31,6 +33,8 @@ export interface ClientJob {
   /** The ids of every 202. */
   readonly accepted: string[];
   readonly seen: Seen[];
+  /** The ids of the events of its stream, over all connections. */
+  readonly streamed: number[];
   readonly pictures: Picture[];
   canceledAt: number | null;
 }
@@ -52,6 +56,8 @@ export interface Receipt {
   readonly at: number;
   readonly webhookId: string;
   readonly signed: boolean;
+  /** Which endpoint: the job's own, or one of the tenant's. */
+  readonly endpoint: string;
   /** How the endpoint has answered. */
   readonly answer: Behaviour;
   readonly text: string;

@@ -27,7 +27,8 @@ export class Receivers {
   followed = 0;
   readonly #server: Server;
   readonly #calls = new Map<string, number>();
-  #secret = '';
+  /** By the last part of the URL. */
+  readonly #secrets = new Map<string, string>();
 
   private constructor(server: Server) {
     this.#server = server;
@@ -53,9 +54,9 @@ export class Receivers {
     return (this.#server.address() as { port: number }).port;
   }
 
-  /** What signatures are checked with. */
-  set secret(secret: string) {
-    this.#secret = secret;
+  /** What the signatures of an endpoint are checked with; of jobs' own webhooks by the name `job`. */
+  expectSecret(endpoint: string, secret: string): void {
+    this.#secrets.set(endpoint, secret);
   }
 
   async close(): Promise<void> {
@@ -65,28 +66,30 @@ export class Receivers {
   }
 
   async #called(path: string, headers: Record<string, string>, text: string, response: ServerResponse): Promise<void> {
-    const [, behaviour] = path.split('/');
+    const [, behaviour, place = ''] = path.split('/');
     if (behaviour === undefined || !(behaviour in BEHAVIOURS)) {
       this.followed++;
       return void response.writeHead(204).end();
     }
-    const before = this.#calls.get(path) ?? 0;
-    this.#calls.set(path, before + 1);
+    const call = `${path} ${headers['webhook-id']}`;
+    const before = this.#calls.get(call) ?? 0;
+    this.#calls.set(call, before + 1);
     const spoiled = before < BEHAVIOURS[behaviour as Behaviour].spoiled;
-    this.#note(headers, text, spoiled ? (behaviour as Behaviour) : 'good');
+    this.#note(place.startsWith('order-') ? 'job' : place, headers, text, spoiled ? (behaviour as Behaviour) : 'good');
     if (spoiled) await spoil(behaviour as Behaviour, response);
     else response.writeHead(204).end();
   }
 
-  #note(headers: Record<string, string>, text: string, answer: Behaviour): void {
+  #note(endpoint: string, headers: Record<string, string>, text: string, answer: Behaviour): void {
     let signed = true;
     try {
-      new Webhook(this.#secret).verify(text, headers);
+      new Webhook(this.#secrets.get(endpoint) ?? '').verify(text, headers);
     } catch {
       signed = false;
     }
     const body = JSON.parse(text) as WebhookBody;
-    this.receipts.push({ at: Date.now(), webhookId: headers['webhook-id'] ?? '', signed, answer, text, type: body.type, data: body.data });
+    const webhookId = headers['webhook-id'] ?? '';
+    this.receipts.push({ at: Date.now(), endpoint, webhookId, signed, answer, text, type: body.type, data: body.data });
   }
 }
 

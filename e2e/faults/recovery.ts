@@ -18,7 +18,7 @@ type Measure = 'taken over' | 'all recovered' | 'work flows';
 const MEASURES: Record<string, { readonly until: Measure; readonly targetMs?: number }> = {
   'kill -9 worker': { until: 'taken over', targetMs: 15_000 },
   'SIGTERM worker': { until: 'taken over', targetMs: 15_000 },
-  'freeze worker': { until: 'taken over', targetMs: 15_000 },
+  'freeze worker': { until: 'taken over' }, // by itself, where there is no other of its class
   zombie: { until: 'taken over', targetMs: 15_000 },
   'redis kill -9': { until: 'work flows', targetMs: 3_000 },
   'redis FLUSHALL': { until: 'all recovered', targetMs: 60_000 },

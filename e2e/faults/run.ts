@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Generation } from '@likeness/contracts';
+import type { Generation, WebhookEndpointWithSecret } from '@likeness/contracts';
 import { createLogger } from '@likeness/platform/telemetry';
 import { sweepOrphans } from '../../apps/dispatcher/src/sweep-retention.ts';
 import { checkHistory, PATIENCE_MS, type Violation } from './check-history.ts';
@@ -11,6 +11,7 @@ import { patiently, type Fault } from './fault.ts';
 import type { FaultRecord, History, Quiet } from './history.ts';
 import { processFaults } from './process-faults.ts';
 import { Random } from './random.ts';
+import type { Behaviour } from './receivers.ts';
 import { recoveries, type Recovery } from './recovery.ts';
 import { serverFaults } from './server-faults.ts';
 import { Workload } from './workload.ts';
@@ -94,6 +95,7 @@ async function live(world: World, random: Random, options: RunOptions): Promise<
     closing: closing.signal,
     givingUp: givingUp.signal,
   });
+  const endpoints = await addEndpoints(world);
   const shopping = workload.run();
   const faults = await breakThings(world, random.fork(), options);
   closing.abort();
@@ -108,7 +110,30 @@ async function live(world: World, random: Random, options: RunOptions): Promise<
   for await (const { key } of world.store.list('t/')) objects.push(key);
   const { jobs } = workload;
   const redirected = world.receivers.followed > 0 ? [redirectFollowed(world.receivers.followed)] : [];
-  return { jobs, receipts: world.receivers.receipts, faults: [...faults, ...redirected], ...(await readRows(world.db)), objects, quiet };
+  return {
+    jobs,
+    endpoints,
+    receipts: world.receivers.receipts,
+    faults: [...faults, ...redirected],
+    ...(await readRows(world.db)),
+    objects,
+    quiet,
+  };
+}
+
+/** Endpoints of the tenant, which hear of the end of every job, each with a secret of its own. */
+async function addEndpoints({ client, proxies, receivers }: World): Promise<string[]> {
+  const behaviours: readonly Behaviour[] = ['good', 'error-500'];
+  for (const behaviour of behaviours) {
+    const url = `http://127.0.0.1:${proxies.receivers?.port}/${behaviour}/endpoint-${behaviour}`;
+    const { status, body } = await client.call<WebhookEndpointWithSecret>('POST', '/v1/webhook-endpoints', {
+      url,
+      events: ['generation.completed'],
+    });
+    if (status !== 201) throw new Error(`the endpoint was not made: ${status} ${JSON.stringify(body)}`);
+    receivers.expectSecret(`endpoint-${behaviour}`, body.secret);
+  }
+  return behaviours.map((behaviour) => `endpoint-${behaviour}`);
 }
 
 /** One fault after another, every kind once before any comes again, with a moment between them. */

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isTerminal, type Generation } from '@likeness/contracts';
 import type { Answer, Client } from '../../tools/stack/client.ts';
+import { readEvents } from './event-stream.ts';
 import type { ClientJob } from './history.ts';
 import { BEHAVIOURS, type Behaviour } from './receivers.ts';
 import type { Random } from './random.ts';
@@ -32,10 +33,12 @@ interface Order {
   readonly cancel: { readonly afterMs: number } | { readonly atStage: string } | null;
   /** The same request twice at once. */
   readonly twice: boolean;
-  readonly longPoll: boolean;
+  readonly watch: 'poll' | 'long poll' | 'stream';
 }
 
 const REQUEST_MS = 10_000;
+/** A stream that has not ended by then is opened anew. */
+const STREAM_MS = 20_000;
 /** As many orders as shops wait for at once. */
 const MOST_OPEN = 16;
 /** A pack stays for this long: to change it costs an inference process. */
@@ -84,6 +87,7 @@ export class Workload {
         webhook,
         accepted: [],
         seen: [],
+        streamed: [],
         pictures: [],
         canceledAt: null,
       },
@@ -106,7 +110,7 @@ export class Workload {
           ? { afterMs: random.between(0, 2_000) }
           : { atStage: random.pick(['parse', 'embed', 'sample']) },
       twice: keyed && random.chance(0.2),
-      longPoll: random.chance(0.5),
+      watch: random.pick(['poll', 'long poll', 'stream']),
     };
   }
 
@@ -139,20 +143,48 @@ export class Workload {
     return answer.body.id;
   }
 
-  async #follow(id: string, { cancel, job, longPoll }: Order): Promise<Generation | undefined> {
+  async #follow(id: string, order: Order): Promise<Generation | undefined> {
+    if (order.watch === 'stream') await this.#stream(id, order);
     const { client, givingUp } = this.#options;
+    const { job, watch } = order;
     while (!givingUp.aborted) {
-      const path = `/v1/generations/${id}${longPoll && job.seen.length > 0 ? '?wait=3' : ''}`;
+      const path = `/v1/generations/${id}${watch === 'long poll' && job.seen.length > 0 ? '?wait=3' : ''}`;
       const answer = await this.#repeated(() => client.call<Generation>('GET', path, undefined, {}, AbortSignal.timeout(REQUEST_MS)));
       if (answer?.status === 200) {
-        const { status, sequence, stage } = answer.body;
-        job.seen.push({ at: Date.now(), status, sequence });
-        if (isTerminal(status)) return answer.body;
-        if (cancel && 'atStage' in cancel && stage === cancel.atStage && job.canceledAt === null) await this.#cancel(id, job);
+        await this.#saw(id, order, answer.body);
+        if (isTerminal(answer.body.status)) return answer.body;
       }
-      await sleep(longPoll ? 50 : 200);
+      await sleep(watch === 'long poll' ? 50 : 200);
     }
     return undefined;
+  }
+
+  /** Until the event of the end has come. */
+  async #stream(id: string, order: Order): Promise<void> {
+    const { client, givingUp } = this.#options;
+    const { streamed } = order.job;
+    while (!givingUp.aborted) {
+      try {
+        for await (const { id: sequence, type, data } of readEvents(
+          client,
+          id,
+          streamed.at(-1),
+          AbortSignal.any([givingUp, AbortSignal.timeout(STREAM_MS)]),
+        )) {
+          streamed.push(sequence);
+          await this.#saw(id, order, { ...(data as Generation), sequence });
+          if (type === 'completed') return;
+        }
+      } catch {
+        // The API is away, or its connection broke: the next one begins where this one ended.
+      }
+      await sleep(200);
+    }
+  }
+
+  async #saw(id: string, { cancel, job }: Order, { status, sequence, stage }: Generation): Promise<void> {
+    job.seen.push({ at: Date.now(), status, sequence });
+    if (cancel && 'atStage' in cancel && stage === cancel.atStage && job.canceledAt === null) await this.#cancel(id, job);
   }
 
   async #cancel(id: string, job: ClientJob): Promise<void> {

@@ -157,7 +157,7 @@ async function startParts(
     say,
   });
   undo.push(() => stack.stop());
-  receivers.secret = stack.connection().webhook_secret;
+  receivers.expectSecret('job', stack.connection().webhook_secret);
   const config = { DATABASE_URL: postgres.urlThrough(direct), REDIS_URL: redis?.url };
   const queues = Object.fromEntries(Object.keys(workers).map((name) => [name, openQueue(name, config)]));
   undo.push(() => Promise.all(Object.values(queues).map((queue) => queue.close())));
