@@ -140,6 +140,16 @@ describe('the relay', () => {
     expect(await millisecondsToNext(db)).toBe(1_000);
   });
 
+  it('notes the last of several messages of a stage, so that the next one has an id that the queue has not seen', async () => {
+    const id = await create(await tenant('a'));
+    await exec(
+      db,
+      sql`INSERT INTO outbox (job, queue, ref_id, n, tenant_id) SELECT job, queue, ref_id, later.n, tenant_id FROM outbox, unnest(ARRAY[3, 2]) AS later (n)`,
+    );
+    expect(await relay()).toBe(3);
+    expect(await stages()).toEqual([{ id, enqueued: 3, relayed: true }]);
+  });
+
   it('sends every message once when several dispatchers are at it', async () => {
     const tenants = await Promise.all(['a', 'b', 'c'].map(tenant));
     await setWorker(100);

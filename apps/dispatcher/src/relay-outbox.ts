@@ -67,7 +67,8 @@ const RELAYED = `
     UPDATE webhook_delivery d SET lease_until = now() + interval '30 seconds', next_attempt_at = now()
       FROM gone WHERE d.id = gone.ref_id AND d.status = 'pending' AND d.attempt = gone.n - 1 AND d.lease_until IS NULL
   )
-  UPDATE stage SET enqueued = gone.n, enqueued_at = now() FROM gone WHERE stage.id = gone.ref_id AND stage.status = 'queued' AND stage.enqueued <= gone.n`;
+  UPDATE stage SET enqueued = last.n, enqueued_at = now() FROM (SELECT ref_id, max(n) AS n FROM gone GROUP BY ref_id) last
+   WHERE stage.id = last.ref_id AND stage.status = 'queued' AND stage.enqueued <= last.n`;
 
 interface Message {
   readonly id: string;
