@@ -1,8 +1,8 @@
 /** The statements against the state machine of `testing/model.ts`, by random commands, one after another and two at once. */
 import { LikenessError, newId, type GenerationId, type StageId } from '@likeness/contracts';
-import { exec, many, sql } from '@likeness/platform/db';
+import { exec, many, openDb, sql, type Db } from '@likeness/platform/db';
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { flow } from './flow.ts';
 import type { ClaimedStage } from './generation.ts';
@@ -48,7 +48,7 @@ const alone: fc.Arbitrary<Command> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('relay', 'reconcile') }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('pass deadline', 'settle forced') }) },
 );
-/** One command, or two that run at once. */
+/** One command, or two that run at once: in two processes, whose statements meet in the database only, or in one, where they may share one. */
 const turn = fc.oneof(
   { weight: 3, arbitrary: statement.map((command) => [command]) },
   { weight: 2, arbitrary: alone.map((command) => [command]) },
@@ -77,8 +77,8 @@ class Pair {
   }
 
   /** The command's statements, and the steps that they are in the model; undefined when there is nothing that it could mean. */
-  meaning(command: Command, stages: readonly StageId[]): { real: () => Promise<unknown>; steps: readonly Step[] } | undefined {
-    const { db, tenantId } = this.#journey;
+  meaning(command: Command, stages: readonly StageId[], db: Db): { real: () => Promise<unknown>; steps: readonly Step[] } | undefined {
+    const { tenantId } = this.#journey;
     const error = new LikenessError('internal', 'It did not work.').toJobError('parse');
     const index = 'which' in command ? command.which % stages.length : 0;
     const stage = stages[index] as StageId;
@@ -87,7 +87,7 @@ class Pair {
       'which' in command ? this.attempts.at(-1 - (command.which % Math.max(1, Math.min(4, this.attempts.length)))) : undefined;
     switch (command.do) {
       case 'claim':
-        return { real: () => this.#claim(index, stage), steps: [model.claim(index)] };
+        return { real: () => this.#claim(db, index, stage), steps: [model.claim(index)] };
       case 'lapse':
         return { real: () => this.#journey.lapse(stage), steps: [model.lapse(index)] };
       case 'send again':
@@ -98,7 +98,7 @@ class Pair {
         return attempt && { real: () => beat(attempt.claimed), steps: [model.heartbeat(attempt, command.progress)] };
       }
       case 'complete':
-        return attempt && { real: () => this.#complete(attempt.claimed), steps: [model.complete(attempt)] };
+        return attempt && { real: () => this.#complete(db, attempt.claimed), steps: [model.complete(attempt)] };
       case 'fail':
         return attempt && { real: () => failStage(db, attempt.claimed, error), steps: [model.fail(attempt)] };
       case 'requeue': {
@@ -126,14 +126,14 @@ class Pair {
     }
   }
 
-  async #claim(index: number, stage: StageId): Promise<number | null> {
-    const claimed = await claimStage(this.#journey.db, stage, newId('worker'), vault.newKey());
+  async #claim(db: Db, index: number, stage: StageId): Promise<number | null> {
+    const claimed = await claimStage(db, stage, newId('worker'), vault.newKey());
     if (claimed) this.attempts.push({ stage: index, attempt: claimed.attempt, claimed });
     return claimed && claimed.attempt;
   }
 
-  #complete(claimed: ClaimedStage): Promise<boolean> {
-    return completeStage(this.#journey.db, claimed, claimed.name, resultOf(claimed));
+  #complete(db: Db, claimed: ClaimedStage): Promise<boolean> {
+    return completeStage(db, claimed, claimed.name, resultOf(claimed));
   }
 
   async #reconcile(): Promise<void> {
@@ -215,28 +215,36 @@ const journey = useJourney();
 const SEED = 20_261_124;
 
 it('every command does what the state machine says, two at once do it in some order, and nothing else changes', async () => {
-  const { db } = journey();
+  const { db, url } = journey();
+  const other = openDb(url, { max: 2 });
+  onTestFinished(() => other.close());
   await fc.assert(
-    fc.asyncProperty(fc.constantFrom('none', 'ahead'), fc.array(turn, { minLength: 5, maxLength: 25 }), async (deadline, turns) => {
-      await exec(db, sql`DELETE FROM generation`);
-      await exec(db, sql`DELETE FROM outbox`);
-      const created = await journey().create(deadline === 'ahead' ? { deadline: 3_600 } : {});
-      const pair = new Pair(journey(), created.id, model.newJob(deadline));
-      for (const commands of turns) {
-        const stages = await pair.stageIds();
-        const meanings = commands.flatMap((command) => pair.meaning(command, stages) ?? []);
-        const results = await Promise.all(meanings.map(({ real }) => real()));
-        const actual = { state: await pair.state(), results };
-        const allowed = outcomes(
-          pair.job,
-          meanings.map(({ steps }) => steps),
-        );
-        const states = allowed.map((outcome) => ({ state: stateOf(outcome.job), results: outcome.results }));
-        const met = states.findIndex((expected) => fc.stringify(sorted(expected)) === fc.stringify(sorted(actual)));
-        if (met < 0) expect(actual, `after ${commands.map((command) => command.do).join(' and ')}`).toEqual(states[0]);
-        pair.job = (allowed[met] ?? raise('a state that the model does not allow')).job;
-      }
-    }),
+    fc.asyncProperty(
+      fc.constantFrom('none', 'ahead'),
+      fc.boolean(),
+      fc.array(turn, { minLength: 5, maxLength: 25 }),
+      async (deadline, together, turns) => {
+        const processes = together ? [db, db] : [db, other];
+        await exec(db, sql`DELETE FROM generation`);
+        await exec(db, sql`DELETE FROM outbox`);
+        const created = await journey().create(deadline === 'ahead' ? { deadline: 3_600 } : {});
+        const pair = new Pair(journey(), created.id, model.newJob(deadline));
+        for (const commands of turns) {
+          const stages = await pair.stageIds();
+          const meanings = commands.flatMap((command, i) => pair.meaning(command, stages, processes[i] ?? db) ?? []);
+          const results = await Promise.all(meanings.map(({ real }) => real()));
+          const actual = { state: await pair.state(), results };
+          const allowed = outcomes(
+            pair.job,
+            meanings.map(({ steps }) => steps),
+          );
+          const states = allowed.map((outcome) => ({ state: stateOf(outcome.job), results: outcome.results }));
+          const met = states.findIndex((expected) => fc.stringify(sorted(expected)) === fc.stringify(sorted(actual)));
+          if (met < 0) expect(actual, `after ${commands.map((command) => command.do).join(' and ')}`).toEqual(states[0]);
+          pair.job = (allowed[met] ?? raise('a state that the model does not allow')).job;
+        }
+      },
+    ),
     { seed: SEED, numRuns: 150, interruptAfterTimeLimit: 20_000 },
   );
 }, 60_000);
