@@ -56,11 +56,14 @@ export function presentModel(pack: InstalledPack, publicUrl: string): Model {
   };
 }
 
+/** Whose schemas ours are like. Python's client takes a list of an older one (before 0.3.9) for something that is still being made. */
+const COG_VERSION = '0.9.0';
+
 export function presentVersion(pack: InstalledPack): ModelVersion {
   return {
     id: versionIdOf(pack),
     created_at: pack.installedAt.toISOString(),
-    cog_version: '0.0.0',
+    cog_version: COG_VERSION,
     openapi_schema: schemaOf(pack),
   };
 }
