@@ -38,7 +38,7 @@ beforeEach(() => void (deliveries.length = 0));
 /** The client's requests to the public address reach the stack. */
 const clientOf = (): Replicate => {
   const { stack } = fixture();
-  const reached: typeof fetch = (url, init) => fetch(String(url).replace(PUBLIC_URL, stack.url), init);
+  const reached: typeof fetch = (url, init) => fetch((url as URL | string).toString().replace(PUBLIC_URL, stack.url), init);
   return new Replicate({ baseUrl: `${PUBLIC_URL}/v1`, auth: stack.connection().api_key, fetch: reached });
 };
 const photo = (): Blob => new Blob([new Uint8Array(fixture().photo)], { type: 'image/jpeg' });

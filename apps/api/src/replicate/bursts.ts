@@ -23,7 +23,7 @@ export class Bursts {
     if (before) return before.made as Promise<T>;
     const made = make();
     this.#recent.set(name, { until: this.now() + WINDOW_MS, made });
-    made.catch(() => this.#recent.delete(name));
+    made.catch(() => this.#recent.get(name)?.made === made && this.#recent.delete(name));
     return made;
   }
 

@@ -110,6 +110,15 @@ function read(
   };
 }
 
+/** Below a key that the generator does not know, schemas are named instead of given. */
+const jsonOf = (name: string, type = 'application/json') => ({ [type]: { schema: { $ref: `#/components/schemas/${name}` } } });
+const refusalsBySchema = Object.fromEntries(
+  Object.entries(problems(...everywhere, ...withKey, 'payload_too_large', 'unsupported_media_type')).map(([status, answer]) => [
+    status,
+    { ...answer, content: jsonOf('Problem', 'application/problem+json') },
+  ]),
+);
+
 export const replicatePaths: ZodOpenApiPathsObject = {
   '/v1/predictions': {
     post: create('createPrediction', 'Run a version of a model', CreateVersionPrediction),
@@ -216,7 +225,7 @@ export const replicatePaths: ZodOpenApiPathsObject = {
       summary: 'Models whose name or description has every word of the body',
       security: security('generations:read'),
       requestBody: { required: true, content: { 'text/plain': { schema: { type: 'string' } } } },
-      responses: { '200': { description: 'OK', content: { 'application/json': { schema: { $ref: '#/components/schemas/ModelPage' } } } } },
+      responses: { '200': { description: 'OK', content: jsonOf('ModelPage') }, ...refusalsBySchema },
     },
   },
   '/v1/models/{owner}/{name}': { get: read('getModel', 'A pack as a model', Model, { path: model }) },

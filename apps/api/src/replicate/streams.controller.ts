@@ -31,7 +31,7 @@ export class StreamsController {
     this.parts.signer.verify('GET', streamPathOf(id), query);
     if (!isId('generation', id)) throw new LikenessError('not_found', `There is no prediction ${id}.`);
     await this.eventsOf(id); // a stream that has begun cannot be refused any more
-    const seen = Number(request.headers['last-event-id']) || 0;
+    const seen = Number(/^\d{1,9}$/.exec(String(request.headers['last-event-id']))?.[0] ?? 0);
     reply.header('content-type', 'text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no');
     reply.raw.setTimeout(STALLED_MS);
     return Readable.from(this.follow(id, seen, hungUp(reply)), { objectMode: false });

@@ -1,30 +1,22 @@
 /** Replicate's own client against the API alone; what workers make of it is e2e/replicate.e2e.ts. */
-import { request as httpRequest } from 'node:http';
-import { Prediction, PredictionPage, ReplicateFile, type Problem } from '@likeness/contracts';
+import { Prediction, PredictionPage, type Problem } from '@likeness/contracts';
 import { exec, many, one, sql } from '@likeness/platform/db';
-import Replicate from 'replicate';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { picture, useApi } from '../testing/api.ts';
+import { clientOf, freshInput, PHOTO, pictureBlob } from '../testing/replicate.ts';
 
 const api = useApi();
 
-const clientOf = (key = api().tenant.key, options: Partial<ConstructorParameters<typeof Replicate>[0]> = {}) =>
-  new Replicate({ baseUrl: `${api().url}/v1`, auth: key, ...options });
-const PHOTO = 'https://93.184.215.14/a.jpg';
 const input = { image: PHOTO, prompt: 'a person in the snow' };
 const post = <T = Prediction>(json: unknown, path = '/v1/predictions', options: object = {}) =>
   api().call<T>('POST', path, { json, ...options });
 const generations = async (tenant = api().tenant.id) =>
   (await one(api().db, z.object({ n: z.number() }), sql`SELECT count(*)::int AS n FROM generation WHERE tenant_id = ${tenant}`))?.n;
-const blobOf = async (width = 80) => new Blob([new Uint8Array(await picture(width))], { type: 'image/jpeg' });
-let prompts = 0;
-/** Requests that are not to be taken for copies of each other. */
-const fresh = () => ({ ...input, prompt: `a person, ${++prompts}` });
 
 describe('a prediction', () => {
   it('is a generation in the words of the client', async () => {
-    const made = await clientOf().predictions.create({
+    const made = await clientOf(api()).predictions.create({
       version: 'sketch-1',
       input: { ...input, num_outputs: 2, num_inference_steps: 7, seed: 3 },
     });
@@ -54,18 +46,18 @@ describe('a prediction', () => {
   it.each(['sketch-1', 'likeness/sketch:sketch-1', 'likeness/sketch:1', 'likeness/sketch', 'sketch'])(
     'runs the version %s',
     async (version) => {
-      const { status, body } = await post({ version, input: fresh() });
+      const { status, body } = await post({ version, input: freshInput() });
       expect([status, body.model, body.version]).toEqual([201, 'likeness/sketch', 'sketch-1']);
     },
   );
 
   it('runs a model and a deployment', async () => {
-    const client = clientOf();
-    expect((await client.predictions.create({ model: 'likeness/noop', input: fresh() })).model).toBe('likeness/noop');
-    expect((await client.deployments.predictions.create('likeness', 'sketch', { input: fresh() })).version).toBe('sketch-1');
-    await expect(client.predictions.create({ model: 'likeness/none', input: fresh() })).rejects.toThrow('404');
-    await expect(client.predictions.create({ model: 'stability-ai/sketch', input: fresh() })).rejects.toThrow('404');
-    await expect(client.predictions.create({ version: 'a'.repeat(64), input: fresh() })).rejects.toThrow('422');
+    const client = clientOf(api());
+    expect((await client.predictions.create({ model: 'likeness/noop', input: freshInput() })).model).toBe('likeness/noop');
+    expect((await client.deployments.predictions.create('likeness', 'sketch', { input: freshInput() })).version).toBe('sketch-1');
+    await expect(client.predictions.create({ model: 'likeness/none', input: freshInput() })).rejects.toThrow('404');
+    await expect(client.predictions.create({ model: 'stability-ai/sketch', input: freshInput() })).rejects.toThrow('404');
+    await expect(client.predictions.create({ version: 'a'.repeat(64), input: freshInput() })).rejects.toThrow('422');
   });
 
   it.each([
@@ -84,31 +76,31 @@ describe('a prediction', () => {
       { merge_step: '0.5', identity_scale: 0.5, facial_regions: ['eyes'] },
     ],
   ])('takes %j', async (given, shown) => {
-    const { status, body } = await post({ version: 'sketch', input: { ...fresh(), ...given } });
+    const { status, body } = await post({ version: 'sketch', input: { ...freshInput(), ...given } });
     expect(status, JSON.stringify(body)).toBe(201);
     expect(body.input).toMatchObject(shown);
   });
 
   it('takes a file of ours, a data: URI, a Blob and a Buffer', async () => {
-    const client = clientOf();
-    const file = await client.files.create(await blobOf());
+    const client = clientOf(api());
+    const file = await client.files.create(await pictureBlob());
     const bytes = await picture(90);
-    const pictures = [file.urls.get, `data:image/jpeg;base64,${bytes.toString('base64')}`, await blobOf(100), await picture(110)];
+    const pictures = [file.urls.get, `data:image/jpeg;base64,${bytes.toString('base64')}`, await pictureBlob(100), await picture(110)];
     for (const image of pictures) {
-      const made = await client.predictions.create({ model: 'likeness/sketch', input: { ...fresh(), image } });
+      const made = await client.predictions.create({ model: 'likeness/sketch', input: { ...freshInput(), image } });
       expect((made.input as { image: string }).image).toMatch(new RegExp(`^${api().url}/v1/files/upl_`));
     }
     await expect(
-      client.predictions.create({ model: 'likeness/sketch', input: { ...fresh(), image: Buffer.from('no picture') } }),
+      client.predictions.create({ model: 'likeness/sketch', input: { ...freshInput(), image: Buffer.from('no picture') } }),
     ).rejects.toThrow('image_unreadable');
   });
 
   it('is read, listed and canceled; another tenant’s is not there', async () => {
-    const client = clientOf();
-    const { id } = await client.predictions.create({ model: 'likeness/sketch', input: fresh() });
+    const client = clientOf(api());
+    const { id } = await client.predictions.create({ model: 'likeness/sketch', input: freshInput() });
     expect((await client.predictions.get(id)).id).toBe(id);
     expect((await client.predictions.list()).results[0]?.id).toBe(id);
-    const stranger = clientOf((await api().newTenant()).key);
+    const stranger = clientOf(api(), { auth: (await api().newTenant()).key });
     await expect(stranger.predictions.get(id)).rejects.toThrow('404');
     await expect(stranger.predictions.cancel(id)).rejects.toThrow('404');
     expect((await stranger.predictions.list()).results).toEqual([]);
@@ -120,24 +112,25 @@ describe('a prediction', () => {
   });
 
   it('is `starting` in the answer to whoever has waited in vain', async () => {
-    const { status, body, headers } = await post({ version: 'sketch', input: fresh() }, '/v1/predictions', {
+    const { status, body, headers } = await post({ version: 'sketch', input: freshInput() }, '/v1/predictions', {
       headers: { prefer: 'wait=1' },
     });
     expect([status, body.status, headers.get('preference-applied')]).toEqual([202, 'starting', 'wait=1']);
   });
 
   it('that a worker has begun is `starting` in the answer, and `processing` when it is read', async () => {
-    const waiting = post({ version: 'sketch', input: fresh() }, '/v1/predictions', { headers: { prefer: 'wait=2' } });
-    const begun = sql`UPDATE generation SET status = 'processing', started_at = now() WHERE input->>'prompt' = ${`a person, ${prompts}`} RETURNING id`;
+    const input = freshInput();
+    const waiting = post({ version: 'sketch', input }, '/v1/predictions', { headers: { prefer: 'wait=2' } });
+    const begun = sql`UPDATE generation SET status = 'processing', started_at = now() WHERE input->>'prompt' = ${input.prompt} RETURNING id`;
     await expect.poll(async () => (await many(api().db, z.object({ id: z.string() }), begun)).length).toBe(1);
     const { body } = await waiting;
     expect(body.status).toBe('starting');
-    expect((await clientOf().predictions.get(body.id)).status).toBe('processing');
+    expect((await clientOf(api()).predictions.get(body.id)).status).toBe('processing');
   });
 
   it('ends in one of three ways, with the reason as a text', async () => {
-    const client = clientOf();
-    const { id } = await client.predictions.create({ model: 'likeness/sketch', input: fresh() });
+    const client = clientOf(api());
+    const { id } = await client.predictions.create({ model: 'likeness/sketch', input: freshInput() });
     const end = (status: string, code: string) =>
       exec(
         api().db,
@@ -163,7 +156,7 @@ describe('a page of predictions', () => {
                  '{"prompt": "x", "seed": 1, "steps": 1, "reference_images": []}', '{"name": "sketch", "version": "1", "trained": false}', now()
             FROM generate_series(1, 205) AS n`,
     );
-    const client = clientOf(key);
+    const client = clientOf(api(), { auth: key });
     const first = await client.predictions.list();
     expect(PredictionPage.parse(first)).toEqual(first);
     expect(first.next).toMatch(new RegExp(`^${api().url}/v1/predictions\\?cursor=`));
@@ -177,8 +170,8 @@ describe('a page of predictions', () => {
 describe('a refusal', () => {
   it('does not repeat what was sent, for the client is known to send its key by mistake', async () => {
     const { key } = api().tenant;
-    const client = clientOf(key, { fileEncodingStrategy: 'data-uri' });
-    const error = await client.predictions.create({ model: 'likeness/sketch', input: { ...input, image: await blobOf() } }).then(
+    const client = clientOf(api(), { auth: key, fileEncodingStrategy: 'data-uri' });
+    const error = await client.predictions.create({ model: 'likeness/sketch', input: { ...input, image: await pictureBlob() } }).then(
       () => expect.fail('it was taken'),
       (thrown: Error) => thrown,
     );
@@ -229,17 +222,17 @@ describe('a refusal', () => {
 
 describe('the ways of the clients', () => {
   it('say Token, and JSON where there is no body', async () => {
-    const { id } = await clientOf().predictions.create({ model: 'likeness/sketch', input: fresh() });
+    const { id } = await clientOf(api()).predictions.create({ model: 'likeness/sketch', input: freshInput() });
     const headers = { authorization: `Token ${api().tenant.key}`, 'content-type': 'application/json' };
     expect((await api().call('GET', `/v1/predictions/${id}`, { key: null, headers })).status).toBe(200);
     expect((await api().call('POST', `/v1/predictions/${id}/cancel`, { key: null, headers })).status).toBe(200);
-    const file = await clientOf().files.create(await blobOf());
+    const file = await clientOf(api()).files.create(await pictureBlob());
     expect((await api().call('DELETE', `/v1/files/${file.id}`, { key: null, headers })).status).toBe(204);
   });
 
   it('repeat a POST whose connection broke: six copies are one prediction and one request', async () => {
     const { id: tenant, key } = await api().newTenant({ ratePerMinute: 2 });
-    const input = fresh();
+    const input = freshInput();
     let broken = 0;
     const breaking: typeof fetch = async (url, init) => {
       const answer = await fetch(url, init);
@@ -247,19 +240,19 @@ describe('the ways of the clients', () => {
       await answer.arrayBuffer();
       throw new TypeError('fetch failed');
     };
-    const made = await clientOf(key, { fetch: breaking }).predictions.create({ model: 'likeness/sketch', input });
+    const made = await clientOf(api(), { auth: key, fetch: breaking }).predictions.create({ model: 'likeness/sketch', input });
     expect([broken, made.status, await generations(tenant)]).toEqual([6, 'starting', 1]);
     const copies = await Promise.all(Array.from({ length: 6 }, () => post({ input }, '/v1/models/likeness/sketch/predictions', { key })));
     expect(new Set(copies.map(({ body }) => body.id))).toEqual(new Set([made.id]));
-    const second = await post({ input: fresh() }, '/v1/predictions', { key });
+    const second = await post({ input: freshInput() }, '/v1/predictions', { key });
     expect(second.status).toBe(422); // no version; it counts all the same
-    const third = await post<Problem>({ version: 'sketch', input: fresh() }, '/v1/predictions', { key });
+    const third = await post<Problem>({ version: 'sketch', input: freshInput() }, '/v1/predictions', { key });
     expect([third.status, third.body.code]).toEqual([429, 'rate_limited']);
   });
 
   it('on two replicas too', async () => {
     const { id: tenant, key } = await api().newTenant();
-    const input = fresh();
+    const input = freshInput();
     const idempotency = sql`SELECT resource_id AS id FROM idempotency_key WHERE tenant_id = ${tenant}`;
     await post({ version: 'sketch', input }, '/v1/predictions', { key });
     const [claimed] = await many(api().db, z.object({ id: z.string() }), idempotency);
@@ -267,141 +260,10 @@ describe('the ways of the clients', () => {
   });
 
   it('with a key of their own, that key decides', async () => {
-    const input = fresh();
+    const input = freshInput();
     const send = (key: string) => post({ version: 'sketch', input }, '/v1/predictions', { headers: { 'idempotency-key': key } });
     const [first, same, other] = [await send('a'), await send('a'), await send('b')];
     expect(same.body.id).toBe(first.body.id);
     expect(other.body.id).not.toBe(first.body.id);
-  });
-});
-
-describe('a file', () => {
-  it('is an upload in the words of the client', async () => {
-    const client = clientOf();
-    const bytes = await picture(200);
-    const file = await client.files.create(new File([new Uint8Array(bytes)], 'me.jpg', { type: 'image/jpeg' }), { order: 7 });
-    expect(ReplicateFile.strict().parse(file)).toEqual(file);
-    expect(file).toMatchObject({ name: 'me.jpg', content_type: 'image/jpeg', size: bytes.length, metadata: { order: 7 } });
-    expect(await client.files.get(file.id)).toMatchObject({ id: file.id, metadata: { order: 7 } });
-    expect((await client.files.list()).results[0]?.id).toBe(file.id);
-    const download = await fetch((file.urls as unknown as { download: string }).download);
-    expect([download.headers.get('content-type'), Buffer.from(await download.arrayBuffer())]).toEqual(['image/jpeg', bytes]);
-    expect((await fetch(`${api().url}/v1/files/${file.id}/download?expires=1900000000&signature=x`)).status).toBe(404);
-
-    const stranger = clientOf((await api().newTenant()).key);
-    await expect(stranger.files.get(file.id)).rejects.toThrow('404');
-    await expect(stranger.files.delete(file.id)).rejects.toThrow('404');
-    await expect(stranger.predictions.create({ model: 'likeness/sketch', input: { ...fresh(), image: file.urls.get } })).rejects.toThrow(
-      'upload_invalid',
-    );
-
-    expect(await client.files.delete(file.id)).toBe(true);
-    await expect(client.files.get(file.id)).rejects.toThrow('404');
-    await expect(client.files.delete(file.id)).rejects.toThrow('404');
-    await expect(client.predictions.create({ model: 'likeness/sketch', input: { ...fresh(), image: file.urls.get } })).rejects.toThrow(
-      'upload_invalid',
-    );
-    expect((await client.files.list()).results.map(({ id }) => id)).not.toContain(file.id);
-  });
-
-  it.each<[string, (form: FormData) => void, number]>([
-    ['metadata as a field', (form) => form.append('metadata', '{"a": 1}'), 201],
-    ['no metadata', () => undefined, 201],
-    ['metadata that is no object', (form) => form.append('metadata', '[1]'), 422],
-    ['metadata that is no JSON', (form) => form.append('metadata', new Blob(['x']), 'blob'), 422],
-    ['a part that is not known', (form) => form.append('owner', 'me'), 422],
-    ['two contents', (form) => form.append('content', new Blob(['x']), 'b.jpg'), 422],
-  ])('comes with %s', async (_name, add, status) => {
-    const form = new FormData();
-    form.append('content', await blobOf(120), 'a.jpg');
-    add(form);
-    expect((await api().call('POST', '/v1/files', { body: form })).status).toBe(status);
-  });
-
-  it('that is too large is 413', async () => {
-    const form = new FormData();
-    form.append('content', new Blob([new Uint8Array(20_000_001)]), 'a.jpg');
-    expect(await api().call('POST', '/v1/files', { body: form })).toMatchObject({
-      status: 413,
-      body: { detail: expect.any(String) as string },
-    });
-  });
-
-  it('sent six times at once is one', async () => {
-    const { key } = await api().newTenant({ ratePerMinute: 1 });
-    const bytes = await blobOf(130);
-    const send = () => {
-      const form = new FormData();
-      form.append('content', bytes, 'a.jpg');
-      return api().call<{ id: string }>('POST', '/v1/files', { body: form, key });
-    };
-    const answers = await Promise.all(Array.from({ length: 6 }, send));
-    expect(answers.map(({ status }) => status)).toEqual(Array(6).fill(201));
-    expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
-  });
-});
-
-describe('the models', () => {
-  it('are the packs', async () => {
-    const client = clientOf();
-    const model = await client.models.get('likeness', 'sketch');
-    expect(model).toMatchObject({
-      owner: 'likeness',
-      name: 'sketch',
-      url: `${api().url}/v1/models/likeness/sketch`,
-      latest_version: { id: 'sketch-1' },
-    });
-    const version = await client.models.versions.get('likeness', 'sketch', 'sketch-1');
-    expect(version.cog_version).toBe('0.9.0'); // anything below 0.3.9 makes Python's `run` return a generator
-    const { Input, Output } = (version.openapi_schema as { components: { schemas: Record<string, Record<string, unknown>> } }).components
-      .schemas;
-    expect(Input).toMatchObject({ type: 'object', required: ['prompt'], additionalProperties: false });
-    expect(Input?.['properties']).toMatchObject({
-      width: { default: 256 },
-      num_inference_steps: { default: 20 },
-      image: { format: 'uri' },
-    });
-    expect(Output).toMatchObject({ type: 'array', items: { type: 'string', format: 'uri' } });
-    const versions = (await client.models.versions.list('likeness', 'sketch')) as unknown as { results: { id: string }[] };
-    expect(versions.results.map(({ id }) => id)).toEqual(['sketch-1']);
-    await expect(client.models.get('likeness', 'none')).rejects.toThrow('404');
-    await expect(client.models.versions.get('likeness', 'sketch', '2')).rejects.toThrow('404');
-    const names = (page: { results: { name: string }[] }) => page.results.map(({ name }) => name);
-    expect(names(await client.models.search('Real architectures'))).toEqual(['sketch']);
-    expect(names(await client.models.search('nothing like it'))).toEqual([]);
-    expect(names(await client.models.list())).toEqual(expect.arrayContaining(['noop', 'sketch']));
-  });
-
-  it('belong to an account', async () => {
-    expect(await clientOf().accounts.current()).toMatchObject({ type: 'organization', username: api().tenant.id, name: api().tenant.id });
-  });
-});
-
-describe('a stream', () => {
-  it('tells what happened and ends with `done`; the link is the permission', async () => {
-    const client = clientOf();
-    const made = await client.predictions.create({ model: 'likeness/sketch', input: fresh() });
-    const link = made.urls.stream ?? '';
-    const open = fetch(link, { headers: { accept: 'text/event-stream' } });
-    expect((await open).headers.get('content-type')).toBe('text/event-stream');
-    await client.predictions.cancel(made.id);
-    const seed = (made.input as { seed: number }).seed;
-    expect((await (await open).text()).replaceAll(': ping\n\n', '')).toBe(
-      `id: 1\nevent: logs\ndata: Using seed: ${seed}\ndata: \n\nid: 2\nevent: done\ndata: {"reason":"canceled"}\n\n`,
-    );
-    const rest = await fetch(link, { headers: { 'last-event-id': '1' } });
-    expect((await rest.text()).replaceAll(': ping\n\n', '')).toBe('id: 2\nevent: done\ndata: {"reason":"canceled"}\n\n');
-    expect((await fetch(link.replace(/signature=./, 'signature='))).status).toBe(404);
-    const { id: other } = await client.predictions.create({ model: 'likeness/sketch', input: fresh() });
-    expect((await fetch(link.replace(made.id, other))).status).toBe(404);
-    expect((await fetch(link, { headers: { accept: 'text/html' } })).status).toBe(406);
-  });
-
-  it('is let go when the client goes', async () => {
-    const made = await clientOf().predictions.create({ model: 'likeness/sketch', input: fresh() });
-    await new Promise<void>((done, failed) => {
-      const open = httpRequest(made.urls.stream ?? '', (response) => response.once('data', () => open.destroy()).once('close', done));
-      open.once('error', failed).end();
-    });
   });
 });
