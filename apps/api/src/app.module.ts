@@ -1,5 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { KeysController } from './admin/keys.controller.ts';
+import { OperationsController } from './admin/operations.controller.ts';
 import { TenantsController } from './admin/tenants.controller.ts';
 import { ArtifactsController } from './artifacts/artifacts.controller.ts';
 import { BatchesController } from './batches/batches.controller.ts';
@@ -15,6 +16,7 @@ import { ModelsController } from './replicate/models.controller.ts';
 import { PredictionsController } from './replicate/predictions.controller.ts';
 import { StreamsController } from './replicate/streams.controller.ts';
 import { UploadsController } from './uploads/uploads.controller.ts';
+import { UsageController } from './usage/usage.controller.ts';
 import { DefaultSecretController } from './webhook-endpoints/default-secret.controller.ts';
 import { WebhookDeliveriesController } from './webhook-endpoints/webhook-deliveries.controller.ts';
 import { WebhookEndpointsController } from './webhook-endpoints/webhook-endpoints.controller.ts';
@@ -33,6 +35,8 @@ import { WebhookEndpointsController } from './webhook-endpoints/webhook-endpoint
     StreamsController,
     FilesController,
     ModelsController,
+    UsageController,
+    OperationsController,
     QueueController,
     HealthController,
     DocsController,

@@ -25,7 +25,7 @@ import { Idempotency } from './http/idempotency.ts';
 import { answerExpectations } from './http/linger.ts';
 import { ProblemFilter } from './http/problem-filter.ts';
 import { rawProblem, sendProblem, toLikenessError } from './http/problem.ts';
-import { createRateLimiter } from './http/rate-limit.ts';
+import { createRateLimiter, sharedWindows } from './http/rate-limit.ts';
 import { indexRoutes } from './http/route-index.ts';
 import { readPacks } from './packs.ts';
 import type { Parts } from './parts.ts';
@@ -44,7 +44,7 @@ export async function createApi(config: ApiConfig, log: Logger): Promise<NestFas
   showQueue(parts.metrics, parts.db);
   guardEdge(instance, {
     authenticate: parts.keys.authenticate,
-    limitRate: createRateLimiter(),
+    limitRate: parts.rates.limit,
     metricsPublic: config.METRICS_PUBLIC,
   });
   readBodies(instance);
@@ -73,6 +73,7 @@ async function openParts(config: ApiConfig, log: Logger): Promise<Parts> {
     packs: await readPacks(config.PACKS_DIR),
     signer: createSigner(config.SIGNING_SECRET, config.PUBLIC_URL),
     keys,
+    rates: createRateLimiter(sharedWindows(db)),
     changes: followChanges(config.DATABASE_URL, keys.forget),
     idempotency: new Idempotency(db),
     pace: createPace(db),

@@ -23,6 +23,7 @@ import {
   withPicture,
 } from './docs/operations.ts';
 import { REPLICATE_TAG, replicatePaths } from './replicate/replicate-paths.ts';
+import { usagePaths } from './usage/usage-paths.ts';
 import { webhookEvents, webhookPaths } from './webhook-endpoints/webhook-paths.ts';
 
 const paths: ZodOpenApiPathsObject = {
@@ -90,6 +91,7 @@ const paths: ZodOpenApiPathsObject = {
       },
     },
   },
+  ...usagePaths,
   ...adminPaths,
   '/healthz': { get: plain('getHealth', 'Whether the process lives', 'application/json', z.object({ status: z.literal('ok') })) },
   '/readyz': { get: plain('getReadiness', 'Whether requests can be served', 'application/json', z.object({ status: z.literal('ok') })) },
@@ -107,12 +109,12 @@ export function openApiDocument(publicUrl: string): ReturnType<typeof createDocu
       version: '1.0.0',
       description:
         'Portraits that keep the person. Every answer carries `X-Request-Id`; every error is a problem document whose codes are listed at `/docs/errors`. ' +
-        '`RateLimit` and `RateLimit-Policy` say what is left of the tenant’s requests per minute; they are counted per API process.',
+        '`RateLimit` and `RateLimit-Policy` say what is left of the tenant’s requests per minute; an administrator’s key has no such limit.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: publicUrl }],
     tags: [
-      ...['generations', 'batches', 'uploads', 'artifacts', 'webhooks', 'operation', 'admin'].map((name) => ({ name })),
+      ...['generations', 'batches', 'uploads', 'artifacts', 'webhooks', 'usage', 'operation', 'admin'].map((name) => ({ name })),
       REPLICATE_TAG,
     ],
     paths,

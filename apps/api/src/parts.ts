@@ -9,6 +9,7 @@ import type { ApiConfig } from './api.config.ts';
 import type { Changes } from './generations/changes.ts';
 import type { Authenticator } from './http/api-keys.ts';
 import type { Idempotency } from './http/idempotency.ts';
+import type { RateLimiter } from './http/rate-limit.ts';
 import type { Packs } from './packs.ts';
 import type { Pace } from './queue/pace.ts';
 
@@ -22,6 +23,7 @@ export interface Parts {
   readonly packs: Packs;
   readonly signer: Signer;
   readonly keys: Authenticator;
+  readonly rates: RateLimiter;
   readonly changes: Changes;
   readonly idempotency: Idempotency;
   readonly pace: Pace;

@@ -17,6 +17,7 @@ import { DispatcherModule } from './dispatcher.module.ts';
 import { figuresOf } from './figures.ts';
 import { Loop } from './loop.ts';
 import { reconcile } from './reconcile.ts';
+import { keepTenants } from './keep-tenants.ts';
 import { BATCH, millisecondsToNext, relayOutbox } from './relay-outbox.ts';
 import { sweepOrphans, sweepRetention } from './sweep-retention.ts';
 import type { Parts } from './parts.ts';
@@ -46,7 +47,8 @@ const batches = new Loop('the batches', log, 5_000, () =>
     .then(() => completeBatches(db))
     .then(() => undefined),
 );
-const heard = { outbox: relay.ring, claimed: onClaimed, batch: batches.ring };
+const tenants = new Loop('the keeping of tenants', log, 10_000, () => keepTenants(parts));
+const heard = { outbox: relay.ring, claimed: onClaimed, batch: batches.ring, tenant: tenants.ring };
 const notifications = listen(config.DATABASE_URL, heard, { onReconnected: relay.ring });
 const repairs = new Loop('the reconciliation', log, config.RECONCILE_SECONDS * 1_000, () => reconcile(parts));
 const sweeps = new Loop('the sweep', log, 60_000, () => sweepRetention(parts));
@@ -63,7 +65,7 @@ log.info({ port: health.port }, 'health port is listening');
 onShutdown(log, [
   {
     name: 'the loops',
-    run: () => Promise.all([relay.stop(), batches.stop(), repairs.stop(), sweeps.stop(), orphans.stop()]),
+    run: () => Promise.all([relay.stop(), batches.stop(), repairs.stop(), sweeps.stop(), orphans.stop(), tenants.stop()]),
     limitMs: 2_000,
   },
   { name: 'the notifications', run: () => notifications.close(), limitMs: 500 },

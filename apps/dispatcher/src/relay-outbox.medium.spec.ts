@@ -205,3 +205,17 @@ describe('the relay', () => {
     expect((await queues.parsing.getJobs(['waiting'], 0, -1, true)).map((job) => job.id)).toEqual([`${id}-1`, `${id}-2`]);
   });
 });
+
+it('a paused class gets nothing, and everything once it is resumed; other classes are served meanwhile', async () => {
+  const id = await tenant('a');
+  await createMany(3, id);
+  await exec(
+    db,
+    sql`INSERT INTO outbox (job, queue, ref_id, n, tenant_id) VALUES ('embed-identity', 'embedding', ${newId('stage')}, 1, ${id})`,
+  );
+  await exec(db, sql`INSERT INTO paused_class (class) VALUES ('parsing')`);
+  expect(await relay()).toBe(1);
+  expect([await waiting(), await outboxSize(), await queues.embedding.getWaitingCount()]).toEqual([[], 3, 1]);
+  await exec(db, sql`DELETE FROM paused_class`);
+  expect(await relay()).toBe(3);
+});

@@ -28,7 +28,7 @@ const NEXT = `
     SELECT queue, tenant_id, count(*) AS stages, count(*) FILTER (WHERE status = 'queued') AS waiting FROM stage
      WHERE status = 'processing' OR (status = 'queued' AND enqueued_at IS NOT NULL) GROUP BY queue, tenant_id
   ), room AS (
-    SELECT q.queue, CASE WHEN q.queue = 'webhooks' THEN ${BATCH} ELSE greatest(${AT_LEAST}, ${PER_SLOT} * coalesce(w.slots, 0)) - coalesce(h.waiting, 0) END AS free
+    SELECT q.queue, CASE WHEN q.queue IN (SELECT class FROM paused_class) THEN 0 WHEN q.queue = 'webhooks' THEN ${BATCH} ELSE greatest(${AT_LEAST}, ${PER_SLOT} * coalesce(w.slots, 0)) - coalesce(h.waiting, 0) END AS free
       FROM unnest($1::text[]) AS q (queue)
       LEFT JOIN (SELECT class, sum(slots) AS slots FROM worker WHERE state IN ('idle', 'busy') AND seen_at > now() - interval '15 seconds' GROUP BY class) w ON w.class = q.queue
       LEFT JOIN (SELECT queue, sum(waiting) AS waiting FROM held GROUP BY queue) h ON h.queue = q.queue

@@ -10,3 +10,5 @@ export * from './events.ts';
 export * from './webhook-endpoints.ts';
 export * from './tenants.ts';
 export * from './replicate.ts';
+export * from './usage.ts';
+export * from './operations.ts';

@@ -47,7 +47,8 @@ interface Claim {
 
 /**
  * Takes a stage for a worker and mints its attempt number. Null when there is nothing to do: done, canceled, past its deadline,
- * tried too often, or held by a live lease. The first claim of a generation without a subject also gives it its data key, `newKey`.
+ * tried too often, held by a live lease, or its class is paused. The first claim of a generation without a subject also gives it its
+ * data key, `newKey`.
  */
 export const claimStage = (db: Db, stageId: StageId, workerId: WorkerId, newKey: WrappedKey): Promise<ClaimedStage | null> =>
   claimInBatches(db, { stageId, workerId, newKey });
@@ -77,6 +78,7 @@ const claimInBatches = inBatches<Claim, ClaimedStage | null>(async (db, claims) 
         FROM locked JOIN wanted ON wanted.generation_id = locked.id
        WHERE s.id = wanted.stage_id AND s.generation_id = locked.id AND attempt < max_attempts
          AND (status = 'queued' OR (status = 'processing' AND lease_until < now()))
+         AND NOT EXISTS (SELECT FROM paused_class p WHERE p.class = s.queue)
       RETURNING s.*, wanted.place, wanted.new_key
     ), moved AS (
       UPDATE generation g SET status = 'processing', stage = claimed.name, progress = NULL, sequence = sequence + 1,

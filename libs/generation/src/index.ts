@@ -1,5 +1,6 @@
 export { announced, posted } from './announce.ts';
 export { flow, FIRST_STAGE } from './flow.ts';
+export { pauseClass, resumeClass } from './worker-classes.ts';
 export { ClaimedStage, type Fence, type KeptArtifact, type Progress } from './generation.ts';
 export {
   claimStage,

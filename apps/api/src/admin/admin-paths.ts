@@ -3,15 +3,19 @@ import {
   ApiKeyList,
   CreateKey,
   CreateTenant,
+  DeadLetterList,
   ListPage,
   NewApiKey,
   RotateKey,
   Tenant,
   TenantList,
   UpdateTenant,
+  WorkerClassView,
+  WorkerClassList,
+  WorkerList,
   type ErrorCode,
 } from '@likeness/contracts';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject, ZodOpenApiResponsesObject } from 'zod-openapi';
 import { everywhere, json, pathId, problems, security, withBody, withKey } from '../docs/operations.ts';
 
@@ -36,6 +40,7 @@ function operation(operationId: string, summary: string, { params, body, answers
 
 const answer = (description: string, schema: z.ZodType) => ({ description, content: json(schema) });
 const tenant = { path: pathId('tenant') };
+const workerClass = { path: z.object({ class: z.string().describe('parsing, embedding or diffusion') }) };
 const key = { path: pathId('key') };
 
 export const adminPaths: ZodOpenApiPathsObject = {
@@ -91,6 +96,35 @@ export const adminPaths: ZodOpenApiPathsObject = {
       params: key,
       answers: { '204': { description: 'It works no more, on any API process, within 5 s.' } },
       refusals: ['not_found'],
+    }),
+  },
+  '/admin/worker-classes': {
+    get: operation('listWorkerClasses', 'List the worker classes, and which are paused', {
+      answers: { '200': answer('All of them.', WorkerClassList) },
+    }),
+  },
+  '/admin/worker-classes/{class}/pause': {
+    post: operation('pauseWorkerClass', 'Give a class nothing any more; what a worker holds ends', {
+      params: workerClass,
+      answers: { '200': answer('Paused.', WorkerClassView) },
+      refusals: ['not_found'],
+    }),
+  },
+  '/admin/worker-classes/{class}/resume': {
+    post: operation('resumeWorkerClass', 'Let a class work again', {
+      params: workerClass,
+      answers: { '200': answer('Not paused.', WorkerClassView) },
+      refusals: ['not_found'],
+    }),
+  },
+  '/admin/workers': {
+    get: operation('listWorkers', 'List the workers, and what they work on', { answers: { '200': answer('All of them.', WorkerList) } }),
+  },
+  '/admin/dead-letters': {
+    get: operation('listDeadLetters', 'What failed by the fault of the service or was never delivered, newest first', {
+      params: { query: ListPage },
+      answers: { '200': answer('A page.', DeadLetterList) },
+      refusals: ['validation_failed'],
     }),
   },
 };

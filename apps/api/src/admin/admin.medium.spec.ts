@@ -1,6 +1,19 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { newId, type ApiKey, type Generation, type NewApiKey, type Problem, type Tenant, type TenantList } from '@likeness/contracts';
-import { many, sql } from '@likeness/platform/db';
+import {
+  newId,
+  type ApiKey,
+  type DeadLetterList,
+  type ErrorCode,
+  type WorkerClassList,
+  type WorkerClassView,
+  type WorkerList,
+  type Generation,
+  type NewApiKey,
+  type Problem,
+  type Tenant,
+  type TenantList,
+} from '@likeness/contracts';
+import { exec, json, many, sql } from '@likeness/platform/db';
 import { z } from 'zod';
 import { picture, startApi, useApi, type TestApi } from '../testing/api.ts';
 
@@ -193,6 +206,112 @@ describe('a tenant that is deleted', () => {
     expect((await call('DELETE', `/admin/tenants/${api().tenant.id}`)).status).toBe(422);
   });
 });
+
+describe('a worker class', () => {
+  it('is paused and resumed, and says so; a class that is none is not found', async () => {
+    const of = async (name: string) =>
+      (await call<WorkerClassList>('GET', '/admin/worker-classes')).body.data.find((one) => one.class === name);
+    expect(await of('diffusion')).toEqual({ class: 'diffusion', paused: false, paused_at: null, demand: 0, slots: 0 });
+    const { status, body } = await call<WorkerClassView>('POST', '/admin/worker-classes/diffusion/pause');
+    expect([status, body.paused]).toEqual([200, true]);
+    expect((await call<WorkerClassView>('POST', '/admin/worker-classes/diffusion/pause')).body).toEqual(body);
+    expect(await of('diffusion')).toEqual(body);
+    expect((await of('parsing'))?.paused).toBe(false);
+    expect((await call('GET', '/v1/queue')).body).toMatchObject({
+      diffusion: { demand: 0, queued: 0, processing: 0, slots: 0, oldest_seconds: 0 },
+    });
+    expect((await call<WorkerClassView>('POST', '/admin/worker-classes/diffusion/resume')).body).toMatchObject({
+      paused: false,
+      paused_at: null,
+    });
+    expect((await call('POST', '/admin/worker-classes/webhooks/pause')).status).toBe(404);
+    expect((await call('POST', '/admin/worker-classes/diffusion/pause', undefined, api().tenant.key)).status).toBe(403);
+  });
+});
+
+it('workers are listed with what they work on; one that is silent is lost', async () => {
+  const [busy, silent] = [newId('worker', 1), newId('worker', 2)];
+  await exec(
+    api().db,
+    sql`INSERT INTO worker (id, class, slots, host, pid, state, seen_at)
+        VALUES (${busy}, 'parsing', 2, 'one', 11, 'busy', now()), (${silent}, 'parsing', 1, 'two', 22, 'idle', now() - interval '20 seconds')`,
+  );
+  const id = await failedGeneration('worker_lost');
+  await exec(api().db, sql`UPDATE stage SET status = 'processing', worker_id = ${busy}, started_at = now() WHERE generation_id = ${id}`);
+  const { body } = await call<WorkerList>('GET', '/admin/workers');
+  expect(body.data).toMatchObject([
+    {
+      id: busy,
+      class: 'parsing',
+      state: 'busy',
+      slots: 2,
+      host: 'one',
+      pid: 11,
+      working_on: [{ generation_id: id, stage: 'parse', attempt: 3, tenant_id: api().tenant.id }],
+    },
+    { id: silent, state: 'lost', working_on: [] },
+  ]);
+});
+
+describe('dead letters', () => {
+  it('are what failed by our own fault and what was never delivered, newest first, page by page', async () => {
+    await exec(api().db, sql`DELETE FROM generation`);
+    const first = await failedGeneration('worker_lost');
+    await failedGeneration('no_face_detected'); // the request's own fault
+    const delivery = newId('delivery', clock++);
+    await exec(
+      api().db,
+      sql`INSERT INTO webhook_delivery (id, tenant_id, type, sequence, url, body, status, attempt) VALUES (${delivery}, ${api().tenant.id}, 'generation.completed', 1, 'https://shop.example/hook?token=secret', '{}', 'exhausted', 8)`,
+    );
+    await exec(
+      api().db,
+      sql`INSERT INTO webhook_attempt (delivery_id, attempt, duration_ms, error) VALUES (${delivery}, 8, 1, 'the receiver answered 500')`,
+    );
+    const last = await failedGeneration('storage_unavailable');
+    const list = (query: string) => call<DeadLetterList>('GET', `/admin/dead-letters${query}`);
+    const { body } = await list('');
+    expect(body.next_cursor).toBeNull();
+    expect(body.data).toEqual([
+      expect.objectContaining({ id: last, kind: 'generation', code: 'storage_unavailable', attempts: 3, tenant_id: api().tenant.id }),
+      expect.objectContaining({
+        id: delivery,
+        kind: 'webhook_delivery',
+        generation_id: null,
+        code: null,
+        detail: 'the receiver answered 500',
+        attempts: 8,
+      }),
+      expect.objectContaining({ id: first, kind: 'generation', generation_id: first, code: 'worker_lost' }),
+    ]);
+    expect(JSON.stringify(body)).not.toContain('token=secret');
+    const ids: string[] = [];
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const page: DeadLetterList = (await list(`?limit=1${cursor && `&cursor=${cursor}`}`)).body;
+      ids.push(...page.data.map(({ id }) => id));
+      cursor = page.next_cursor;
+    }
+    expect(ids).toEqual([last, delivery, first]);
+    expect((await list('?cursor=x')).status).toBe(422);
+  });
+});
+
+/** Ids of one millisecond have no order. */
+let clock = 1_700_000_000_000;
+
+/** A generation that failed in its first stage, in the third attempt. */
+async function failedGeneration(code: ErrorCode): Promise<string> {
+  const [id, stage] = [newId('generation', clock++), newId('stage')];
+  await exec(
+    api().db,
+    sql`
+    WITH failed AS (
+      INSERT INTO generation (id, tenant_id, status, input, pack, error, completed_at)
+      VALUES (${id}, ${api().tenant.id}, 'failed', '{}', '{}', ${json({ code, detail: 'so it was' })}::jsonb, now()) RETURNING *
+    )
+    INSERT INTO stage (id, generation_id, tenant_id, name, queue, status, attempt) SELECT ${stage}, id, tenant_id, 'parse', 'parsing', 'failed', 3 FROM failed`,
+  );
+  return id;
+}
 
 it('the retention of a tenant is that of a generation that names none', async () => {
   const { id } = await newTenant({ retention: 'PT36H' });

@@ -35,14 +35,14 @@ export async function createTenant(db: Db, wanted: CreateTenant): Promise<Tenant
 }
 
 export const findTenant = (db: Db, id: TenantId): Promise<TenantRow | null> =>
-  one(db, TenantRow, sql`SELECT ${COLUMNS} FROM tenant WHERE id = ${id} AND removed_at IS NULL`);
+  one(db, TenantRow, sql`SELECT ${COLUMNS} FROM tenant WHERE id = ${id}`);
 
 /** Newest first. */
 export const listTenants = (db: Db, before: TenantId | undefined, limit: number): Promise<TenantRow[]> =>
   many(
     db,
     TenantRow,
-    sql`SELECT ${COLUMNS} FROM tenant WHERE removed_at IS NULL ${before === undefined ? empty : sql`AND id < ${before}`} ORDER BY id DESC LIMIT ${limit}`,
+    sql`SELECT ${COLUMNS} FROM tenant ${before === undefined ? empty : sql`WHERE id < ${before}`} ORDER BY id DESC LIMIT ${limit}`,
   );
 
 /** Null when there is none that could be changed. @throws LikenessError `validation_failed` when the name is taken */
@@ -79,7 +79,7 @@ export const deleteTenant = (db: Db, id: TenantId): Promise<TenantRow | null> =>
     sql`
     WITH deleted AS (
       UPDATE tenant SET deleted_at = coalesce(deleted_at, now()), name = CASE WHEN deleted_at IS NULL THEN name || ' ' || id ELSE name END
-       WHERE id = ${id} AND removed_at IS NULL
+       WHERE id = ${id}
       RETURNING ${COLUMNS}
     ), revoked AS (
       UPDATE api_key SET revoked_at = now() FROM deleted WHERE tenant_id = deleted.id AND revoked_at IS NULL

@@ -20,6 +20,7 @@ export class Shutdown implements BeforeApplicationShutdown, OnApplicationShutdow
   }
 
   async onApplicationShutdown(): Promise<void> {
+    this.parts.rates.close();
     await this.parts.egress.close();
     await this.parts.signals.close();
     await this.parts.tracing.close();

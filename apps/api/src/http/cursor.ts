@@ -5,9 +5,10 @@ import { refused } from './contract.ts';
 export const encodeCursor = (id: Id<IdKind>): string => Buffer.from(`1 ${id}`).toString('base64url');
 
 /** @throws LikenessError `validation_failed` for anything this service has not given out */
-export function decodeCursor<K extends IdKind>(kind: K, cursor: string): Id<K> {
+export function decodeCursor<K extends IdKind>(kind: K | readonly K[], cursor: string): Id<K> {
   const [version, id = ''] = Buffer.from(cursor, 'base64url').toString('utf8').split(' ');
-  if (version === '1' && isId(kind, id)) return id;
+  const kinds: readonly K[] = [kind].flat() as K[];
+  for (const one of kinds) if (version === '1' && isId(one, id)) return id;
   throw refused([{ pointer: '?cursor', detail: `must be the next_cursor of a list; got ${preview(cursor)}` }]);
 }
 

@@ -93,7 +93,11 @@ describe('an idempotent request', () => {
 describe('the rate limit', () => {
   it('counts a window of a minute per tenant', () => {
     let time = 0;
-    const limit = createRateLimiter(() => time);
+    const { limit, close } = createRateLimiter(
+      async () => new Map(),
+      () => time,
+    );
+    close();
     expect(limit('a', 2)).toEqual({ allowed: true, policy: '"default";q=2;w=60', state: '"default";r=1;t=60', resetSeconds: 60 });
     time = 30_500;
     expect(limit('a', 2)).toMatchObject({ allowed: true, state: '"default";r=0;t=30' });
@@ -101,6 +105,56 @@ describe('the rate limit', () => {
     expect(limit('b', 2).allowed).toBe(true);
     time = 60_000;
     expect(limit('a', 2)).toMatchObject({ allowed: true, state: '"default";r=1;t=60' });
+  });
+
+  it('is one for all processes, a second late: each tells what it let through and hears what all did', async () => {
+    let time = 0;
+    const rows = new Map<string, { tenant_id: string; used: number; ms_left: number }>();
+    const told: number[] = [];
+    const process = () =>
+      createRateLimiter(
+        async (windows) => {
+          for (const { id, told: count } of windows) {
+            told.push(count);
+            rows.set(id, { tenant_id: id, used: (rows.get(id)?.used ?? 0) + count, ms_left: 60_000 - time });
+          }
+          return rows;
+        },
+        () => time,
+      );
+    const [one, other] = [process(), process()];
+    one.close();
+    other.close();
+    for (let i = 0; i < 3; i++) one.limit('a', 5);
+    await one.share();
+    time = 1_000;
+    expect(other.limit('a', 5)).toMatchObject({ allowed: true, state: '"default";r=4;t=60' }); // it has not heard yet
+    await other.share();
+    expect(other.limit('a', 5)).toMatchObject({ allowed: true, state: '"default";r=0;t=59' }); // 3 there, 2 here
+    expect(other.limit('a', 5)).toMatchObject({ allowed: false });
+    await other.share();
+    await other.share(); // nothing new is nothing told
+    expect(told).toEqual([3, 1, 1]);
+  });
+
+  it('goes on alone while it cannot share, and tells later', async () => {
+    let away = true;
+    const told: number[] = [];
+    const limiter = createRateLimiter(
+      async (windows) => {
+        if (away) throw new Error('away');
+        told.push(...windows.map((window) => window.told));
+        return new Map();
+      },
+      () => 0,
+    );
+    limiter.close();
+    limiter.limit('a', 2);
+    await expect(limiter.share()).rejects.toThrow('away');
+    expect([limiter.limit('a', 2).allowed, limiter.limit('a', 2).allowed]).toEqual([true, false]);
+    away = false;
+    await limiter.share();
+    expect(told).toEqual([2]);
   });
 });
 
