@@ -11,23 +11,27 @@ export interface TenantLimits {
   readonly quota: number | undefined;
 }
 
-/** Creates or updates it; what was there before (jobs, uploads) stays. */
-export async function seedDefaultTenant(db: Db, secrets: Secrets, limits: TenantLimits): Promise<void> {
+/**
+ * Creates or updates it; what was there before (jobs, uploads) stays. Returns its webhook secret: the one of `secrets.json` until it
+ * is rotated through the API.
+ */
+export async function seedDefaultTenant(db: Db, secrets: Secrets, limits: TenantLimits): Promise<string> {
   const tenant = await one(
     db,
-    z.object({ id: z.string() }),
+    z.object({ id: z.string(), webhook_secret: z.string() }),
     sql`
       INSERT INTO tenant (id, name, rate_limit_per_minute, max_active, monthly_images, webhook_secret)
       VALUES (${newId('tenant')}, 'default', ${limits.rateLimit}, ${limits.maxActive}, ${limits.quota ?? null}, ${secrets.webhook_secret})
       ON CONFLICT (name) DO UPDATE SET
         rate_limit_per_minute = excluded.rate_limit_per_minute, max_active = excluded.max_active,
-        monthly_images = excluded.monthly_images, webhook_secret = excluded.webhook_secret
-      RETURNING id`,
+        monthly_images = excluded.monthly_images
+      RETURNING id, webhook_secret`,
   );
   if (!tenant) throw new Error('the default tenant could not be created');
   const scopes = SCOPES.filter((scope) => scope !== 'admin');
   await seedKey(db, tenant.id, 'default', secrets.api_key, scopes);
   await seedKey(db, tenant.id, 'admin', secrets.admin_key, [...SCOPES]);
+  return tenant.webhook_secret;
 }
 
 async function seedKey(db: Db, tenantId: string, name: string, key: string, scopes: readonly string[]): Promise<void> {

@@ -63,7 +63,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     }
     await migrate(databaseUrl);
     const db = openDb(databaseUrl, { max: 1 });
-    await seedDefaultTenant(db, directory.secrets, options);
+    const webhookSecret = await seedDefaultTenant(db, directory.secrets, options);
     await db.close();
 
     const port = options.port === 0 ? await freePort() : options.port;
@@ -77,7 +77,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       url,
       api_key: directory.secrets.api_key,
       admin_key: directory.secrets.admin_key,
-      webhook_secret: directory.secrets.webhook_secret,
+      webhook_secret: webhookSecret,
       pids: pidsOf(processes),
     });
     // One after another: two processes may be started again in the same moment.

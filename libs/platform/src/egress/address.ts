@@ -22,13 +22,28 @@ const names: Readonly<Record<string, string>> = {
   deprecatedSiteLocal: 'site-local',
 };
 
+/** What ipaddr.js takes for public, or calls by no name of its own. */
+const further: readonly (readonly [Network, string])[] = [
+  [ipaddr.parseCIDR('192.0.2.0/24'), 'documentation'],
+  [ipaddr.parseCIDR('198.51.100.0/24'), 'documentation'],
+  [ipaddr.parseCIDR('203.0.113.0/24'), 'documentation'],
+  [ipaddr.parseCIDR('2001:db8::/32'), 'documentation'],
+  [ipaddr.parseCIDR('3fff::/20'), 'documentation'],
+  [ipaddr.parseCIDR('198.18.0.0/15'), 'benchmarking'],
+  [ipaddr.parseCIDR('192.88.99.0/24'), '6to4'],
+  [ipaddr.parseCIDR('::/96'), 'an IPv4 address in IPv6 form'],
+  [ipaddr.parseCIDR('168.63.129.16/32'), 'the platform of a cloud'], // Azure's: answers to every machine there
+];
+
 /** Null for an address of the public internet, else what it is: `loopback`, `link-local`, `NAT64`, … */
 export function specialRange(address: string): string | null {
   if (!ipaddr.isValid(address)) return 'no IP address';
   const ip = ipaddr.parse(address);
   const range: string = ip.range();
-  if (range !== 'unicast') return names[range] ?? range;
-  return ip.kind() === 'ipv6' && !ip.match(globalUnicast) ? 'reserved' : null;
+  if (range !== 'unicast' && range !== 'reserved') return names[range] ?? range;
+  const name = further.find(([network]) => network[0].kind() === ip.kind() && ip.match(network))?.[1];
+  if (name !== undefined) return name;
+  return range === 'reserved' || (ip.kind() === 'ipv6' && !ip.match(globalUnicast)) ? 'reserved' : null;
 }
 
 /** @throws Error naming a text that is no network */

@@ -3,16 +3,13 @@
  * made: names are resolved once, every address is judged, and the socket goes to a judged address, so that a name which
  * answers differently a moment later changes nothing.
  */
-import { lookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import { LikenessError, type ErrorCode } from '@likeness/contracts';
 import { Agent, buildConnector, request } from 'undici';
 import { createPolicy, targetOf, type EgressConfig, type Target } from './policy.ts';
+import { resolveWithSystem, type Resolver } from './resolve.ts';
 
 type BlockedCode = Extract<ErrorCode, 'input_url_blocked' | 'webhook_url_blocked'>;
-
-/** All addresses of a host name. */
-export type Resolver = (host: string) => Promise<readonly string[]>;
 
 export interface EgressRequest {
   readonly method?: 'GET' | 'POST';
@@ -63,12 +60,10 @@ export interface Egress {
 const CHECK_LOOKUP_MS = 2_000;
 const CONNECT_MS = 10_000;
 
-const resolveWithSystem: Resolver = async (host) => (await lookup(host, { all: true })).map(({ address }) => address);
-
 /** @throws Error for a network or address that is none */
 export function createEgress(config: EgressConfig, options: { readonly resolve?: Resolver } = {}): Egress {
   const policy = createPolicy(config);
-  const resolve = options.resolve ?? resolveWithSystem;
+  const resolve = options.resolve ?? resolveWithSystem();
   const closing = new AbortController();
   const addressesOf = ({ host }: Target, limitMs: number) => {
     const limit = AbortSignal.any([closing.signal, AbortSignal.timeout(limitMs)]);

@@ -1,2 +1,3 @@
-export { createEgress, EgressError, type Egress, type EgressRequest, type EgressResponse, type Resolver } from './egress.ts';
+export { createEgress, EgressError, type Egress, type EgressRequest, type EgressResponse } from './egress.ts';
 export type { EgressConfig } from './policy.ts';
+export type { Resolver } from './resolve.ts';
