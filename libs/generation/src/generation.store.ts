@@ -14,7 +14,7 @@ import { empty, exec, inBatches, json, many, one, sql, type Db, type Sql } from 
 import type { WrappedKey } from '@likeness/platform/storage';
 import { z } from 'zod';
 import { flow } from './flow.ts';
-import { ClaimedStage, type Fence, type KeptArtifact, type Progress } from './generation.ts';
+import { ClaimedStage, type Fence, type KeptArtifact, type Progress, type SavedWork } from './generation.ts';
 import {
   called,
   deadlineExceeded,
@@ -89,7 +89,7 @@ const claimInBatches = inBatches<Claim, ClaimedStage | null>(async (db, claims) 
       INSERT INTO data_key (id, tenant_id, wrapped) SELECT id, tenant_id, new_key FROM moved WHERE subject_id IS NULL
       ON CONFLICT (id) DO NOTHING RETURNING id, wrapped
     ), ${recorded('status')}, ${called('started', sql`WHERE started_at = now()`)}
-    SELECT claimed.place, claimed.id, claimed.generation_id, claimed.tenant_id, claimed.name, claimed.attempt, claimed.max_attempts,
+    SELECT claimed.place, claimed.id, claimed.generation_id, claimed.tenant_id, claimed.name, claimed.attempt, claimed.max_attempts, claimed.resume,
            moved.input, moved.pack, moved.deadline_at, moved.traceparent, coalesce(moved.subject_id, moved.id) AS data_key_id,
            coalesce(keyed.wrapped, known.wrapped) AS data_key, ${notified}, pg_notify('claimed', claimed.queue)
       FROM claimed JOIN moved ON moved.id = claimed.generation_id
@@ -167,7 +167,7 @@ const completion = (name: StageName) =>
         SELECT id FROM generation
          WHERE id IN (SELECT generation_id FROM wanted) AND status = 'processing' AND cancel_requested_at IS NULL ORDER BY id FOR UPDATE
       ), done AS (
-        UPDATE stage s SET status = 'succeeded', completed_at = now(), lease_until = NULL, error = NULL, gpu_seconds = w.gpu_seconds
+        UPDATE stage s SET status = 'succeeded', completed_at = now(), lease_until = NULL, error = NULL, resume = NULL, gpu_seconds = w.gpu_seconds
           FROM locked JOIN wanted w ON w.generation_id = locked.id
          WHERE s.id = w.stage_id AND s.generation_id = locked.id AND s.attempt = w.attempt AND s.status = 'processing'
         RETURNING s.tenant_id, s.name, w.*
@@ -191,11 +191,20 @@ const completion = (name: StageName) =>
 /** A batch has one form per stage: what follows it is part of the statement. */
 const completeInBatches = { parse: completion('parse'), embed: completion('embed'), sample: completion('sample') };
 
-/** Puts a stage back into the queue after `delaySeconds`. False when the lease is lost. `keepsTry`: the attempt does not count. */
+export interface Requeue {
+  readonly error?: JobError | null;
+  readonly delaySeconds?: number;
+  /** The attempt does not count. */
+  readonly keepsTry?: boolean;
+  /** Where the next attempt begins; null: at the beginning; absent: where this one began. */
+  readonly resume?: SavedWork | null;
+}
+
+/** Puts a stage back into the queue. False when the lease is lost. */
 export const requeueStage = (
   db: Db,
   fence: Fence,
-  { error = null, delaySeconds = 0, keepsTry = false }: { error?: JobError | null; delaySeconds?: number; keepsTry?: boolean } = {},
+  { error = null, delaySeconds = 0, keepsTry = false, resume }: Requeue = {},
 ): Promise<boolean> =>
   changed(
     db,
@@ -204,7 +213,8 @@ export const requeueStage = (
       SELECT id, priority FROM generation WHERE id = ${fence.generation_id} AND status = 'processing' FOR UPDATE
     ), waiting AS (
       UPDATE stage s SET status = 'queued', lease_until = NULL, worker_id = NULL, ${numbered}, error = ${error && json(error)}::jsonb,
-                         max_attempts = max_attempts + ${keepsTry ? 1 : 0}
+                         max_attempts = max_attempts + ${keepsTry ? 1 : 0},
+                         resume = CASE WHEN ${resume === undefined}::boolean THEN s.resume ELSE ${resume ? json(resume) : null}::jsonb END
         FROM locked WHERE ${holds(fence)} RETURNING s.*, locked.priority
     ), messaged AS (
       INSERT INTO outbox (job, queue, ref_id, n, tenant_id, priority, available_at)
@@ -223,7 +233,7 @@ export const failStage = (db: Db, fence: Fence, error: JobError): Promise<boolea
     WITH locked AS (
       SELECT id FROM generation WHERE id = ${fence.generation_id} AND status = 'processing' FOR UPDATE
     ), halted AS (
-      UPDATE stage s SET status = 'failed', completed_at = now(), lease_until = NULL, error = ${json(error)}::jsonb
+      UPDATE stage s SET status = 'failed', completed_at = now(), lease_until = NULL, resume = NULL, error = ${json(error)}::jsonb
         FROM locked WHERE ${holds(fence)} RETURNING s.generation_id
     ), moved AS (
       UPDATE generation g SET sequence = sequence + 1, error = ${json(error)}::jsonb, ${ending('failed')}

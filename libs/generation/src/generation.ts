@@ -2,6 +2,15 @@
 import { StageName, type AcceptedInput, type GenerationId, type StageId, type TenantId } from '@likeness/contracts';
 import { z } from 'zod';
 
+/** What a paused attempt has left on the row of its stage. */
+export const SavedWork = z.object({
+  object_key: z.string(),
+  sha256: z.string(),
+  /** That went into it. */
+  gpu_seconds: z.number(),
+});
+export type SavedWork = z.infer<typeof SavedWork>;
+
 /** What a worker gets when it takes a stage. `attempt` is the fence: every later write carries it. */
 export const ClaimedStage = z.object({
   id: z.custom<StageId>(),
@@ -13,6 +22,8 @@ export const ClaimedStage = z.object({
   input: z.custom<AcceptedInput>(), // checked when it was written
   pack: z.object({ name: z.string(), version: z.string(), trained: z.boolean() }),
   deadline_at: z.date().nullable(),
+  /** Where to go on; null: at the beginning. */
+  resume: SavedWork.nullable(),
   /** Of the request that made the generation; null while traces are off. */
   traceparent: z.string().nullable(),
   /** What its objects are encrypted under: the generation's own key, or its subject's. */

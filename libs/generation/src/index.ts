@@ -1,7 +1,7 @@
 export { announced, posted } from './announce.ts';
 export { flow, FIRST_STAGE } from './flow.ts';
 export { pauseClass, resumeClass } from './worker-classes.ts';
-export { ClaimedStage, type Fence, type KeptArtifact, type Progress } from './generation.ts';
+export { ClaimedStage, type Fence, type KeptArtifact, type Progress, type SavedWork } from './generation.ts';
 export {
   claimStage,
   completeStage,
@@ -14,6 +14,7 @@ export {
 } from './generation.store.ts';
 export { loadArtifacts, readObject, writeArtifact, type LoadedArtifact, type NewArtifact } from './artifacts.ts';
 export { checkHandlers, runStage, type StageContext, type StageOutcome, type StageParts, type StageWork } from './run-stage.ts';
+export { StagePaused } from './run-stage.ts';
 export { cancelBatch, completeBatches } from './batch.store.ts';
 export { reconcileCancels, reconcileDeadlines, reconcileLeases, reconcileUnknown } from './reconcile.ts';
 export {

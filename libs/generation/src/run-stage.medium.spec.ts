@@ -1,54 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { LikenessError, newId, type StageId } from '@likeness/contracts';
+import { LikenessError, type StageId } from '@likeness/contracts';
 import { exec, sql } from '@likeness/platform/db';
-import { openSignals, type Signals } from '@likeness/platform/signals';
-import { openObjectStore, sealedStore, type SealedStore } from '@likeness/platform/storage';
-import { createLogger } from '@likeness/platform/telemetry';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { writeArtifact } from './artifacts.ts';
 import { requestCancel } from './generation.store.ts';
-import { checkHandlers, runStage, type StageContext, type StageParts, type StageWork } from './run-stage.ts';
-import { useJourney, vault } from './testing/journey.ts';
+import { checkHandlers, type StageContext, type StageWork } from './run-stage.ts';
+import { useJourney } from './testing/journey.ts';
+import { bytes, keepAll, untilAborted, useRuns } from './testing/runs.ts';
 
 const journey = useJourney();
-const log = createLogger('test', 'silent');
-const never = new AbortController().signal;
-let folder: string;
-let store: SealedStore;
-let signals: Signals;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'likeness-stage-'));
-  store = sealedStore(openObjectStore(pathToFileURL(folder).href), vault);
-  signals = openSignals({ DATABASE_URL: journey().url, REDIS_URL: undefined });
-  await signals.ready;
-});
-afterAll(async () => {
-  await signals.close();
-  await rm(folder, { recursive: true, force: true });
-});
-
-const parts = (): StageParts => ({ db: journey().db, store, signals, log, workerId: newId('worker') });
-const run = (stageId: StageId, work: StageWork, shutdown: AbortSignal = never) => runStage(parts(), stageId, work, shutdown);
-const bytes = (text: string) => ({ bytes: Buffer.from(text), contentType: 'text/plain' });
-const keepAll = async ({ keep }: StageContext) => {
-  for (const name of ['reference', 'face', 'label-map']) await keep(name, bytes(name));
-  await keep('regions', ['eyes', 'mouth'].map(bytes));
-};
-const untilAborted = ({ signal }: StageContext) =>
-  new Promise<never>((_, failed) => {
-    const abort = () => failed(signal.reason as Error);
-    if (signal.aborted)
-      abort(); // before the work began
-    else signal.addEventListener('abort', abort, { once: true });
-  });
-async function keysOf(id: string): Promise<string[]> {
-  const keys: string[] = [];
-  for await (const { key } of store.list('t/')) if (key.includes(id)) keys.push(key);
-  return keys.sort();
-}
+const runs = useRuns(journey);
+const run = (stageId: StageId, work: StageWork, shutdown?: AbortSignal) => runs().run(stageId, work, shutdown && { shutdown });
+const keysOf = (id: string) => runs().keysOf(id);
 
 describe('a stage that does its work', () => {
   it('leaves its artifacts under keys of its attempt, and the next stage', async () => {
@@ -74,19 +36,12 @@ describe('a stage that does its work', () => {
   it('keeps several artifacts at once, in order, and none when one of them cannot be kept', async () => {
     const { id, stageId } = await journey().create();
     const pictures = ['face', 'eyes', 'mouth'].map(bytes);
-    let put = 0;
-    const halting: SealedStore = {
-      ...store,
-      put: async (key, content, options) => {
-        if (key.endsWith('regions-1') && put++ === 0) throw new LikenessError('storage_unavailable', 'The store is away.');
-        await store.put(key, content, options);
-      },
-    };
+    const store = runs().refusing('regions-1', 1, new LikenessError('storage_unavailable', 'The store is away.'));
     const work: StageWork = async ({ keep }) => {
       await keep('regions', pictures);
       for (const name of ['reference', 'face', 'label-map']) await keep(name, bytes(name));
     };
-    const tryIt = () => runStage({ ...parts(), store: halting }, stageId, work, never);
+    const tryIt = () => runs().run(stageId, work, { store });
     expect(await tryIt()).toBe('will_retry');
     expect(await keysOf(id)).toEqual([]);
     expect(await tryIt()).toBe('completed');
@@ -135,7 +90,7 @@ describe('a cancel in mid-work', () => {
     await expect.poll(() => keysOf(id)).toHaveLength(1);
     await requestCancel(journey().db, journey().tenantId, id);
     const asked = performance.now();
-    signals.publish('cancel', id);
+    runs().signals.publish('cancel', id);
     expect(await running).toBe('canceled');
     expect(performance.now() - asked).toBeLessThan(1_500);
     expect(await journey().generation(id)).toMatchObject({ status: 'canceled' });
@@ -211,7 +166,7 @@ describe('a worker that has to let go', () => {
       await context.keep('face', bytes('mine'));
       await journey().lapse(stageId);
       const other = await journey().claimed(stageId);
-      await writeArtifact(store, other, 'face', 0, bytes('theirs'));
+      await writeArtifact(runs().store, other, 'face', 0, bytes('theirs'));
       await untilAborted(context);
     });
     expect(outcome).toBe('lost');
@@ -251,8 +206,8 @@ describe('checkHandlers', () => {
     ['a strange one', ['parse-face', 'sample-portrait']],
     ['one twice', ['parse-face', 'parse-face']],
   ])('stops the boot for %s', (_, handled) => {
-    expect(() => checkHandlers('parsing', handled)).toThrow('exactly one handler');
+    expect(() => checkHandlers(['parse'], handled)).toThrow('exactly one handler');
   });
 
-  it('is content with one for each job', () => expect(() => checkHandlers('parsing', ['parse-face'])).not.toThrow());
+  it('is content with one for each job', () => expect(() => checkHandlers(['parse'], ['parse-face'])).not.toThrow());
 });

@@ -2,15 +2,18 @@
  * Every stage alike: claim → load → work → keep → complete. While the work goes on the lease is renewed, progress is shown, and
  * a cancel is heard; whatever ends the work early ends it through one AbortSignal with a reason.
  */
-import { isErrorCode, LikenessError, type StageId, type WorkerId } from '@likeness/contracts';
+import { isErrorCode, LikenessError, type StageId, type StageName, type WorkerId } from '@likeness/contracts';
 import type { Db } from '@likeness/platform/db';
 import type { Signals } from '@likeness/platform/signals';
 import type { SealedStore } from '@likeness/platform/storage';
 import type { Logger } from '@likeness/platform/telemetry';
 import { loadArtifacts, writeArtifact, type LoadedArtifact, type NewArtifact } from './artifacts.ts';
 import { flow } from './flow.ts';
-import { claimStage, completeStage, failStage, heartbeat, requeueStage, settleCancel } from './generation.store.ts';
-import type { ClaimedStage, KeptArtifact, Progress } from './generation.ts';
+import { claimStage, completeStage, failStage, requeueStage, settleCancel } from './generation.store.ts';
+import type { ClaimedStage, KeptArtifact, Progress, SavedWork } from './generation.ts';
+import { Heart } from './heart.ts';
+import { Previews } from './previews.ts';
+import { loadSavedWork, saveWork } from './saved-work.ts';
 
 export interface StageContext {
   readonly stage: ClaimedStage;
@@ -22,12 +25,16 @@ export interface StageContext {
   keep(name: string, artifacts: NewArtifact | readonly NewArtifact[]): Promise<void>;
   /** Lets the stage leave an object that is there already. */
   point(artifact: KeptArtifact): void;
-  progress(progress: Progress): void;
+  /** How far the work has come; with a small JPEG of what there is, where there is something to see. */
+  progress(progress: Pick<Progress, 'step' | 'total'>, preview?: Uint8Array): void;
+  /** What an earlier attempt had saved when it threw `StagePaused`; null to begin at the beginning. */
+  saved(): Promise<Uint8Array | null>;
   warn(...warnings: string[]): void;
   /** Aborted on cancel, on a lost lease, and when the worker has to stop. */
   readonly signal: AbortSignal;
-  /** Runs the model's part, and counts its time. */
-  measured<T>(work: () => Promise<T>): Promise<T>;
+  readonly log: Logger;
+  /** Counts time that the models worked. */
+  worked(milliseconds: number): void;
 }
 
 export type StageWork = (context: StageContext) => Promise<void>;
@@ -42,10 +49,6 @@ export interface StageParts {
 
 export type StageOutcome = 'nothing_to_do' | 'completed' | 'canceled' | 'lost' | 'handed_back' | 'will_retry' | 'failed';
 
-const HEARTBEAT_MS = 2_000;
-/** A change of progress is shown this soon. */
-const PROGRESS_MS = 500;
-
 /** Why the work was stopped before its end. */
 class Stop extends Error {
   readonly why: 'canceled' | 'lost' | 'handed_back';
@@ -56,12 +59,25 @@ class Stop extends Error {
   }
 }
 
+/** Thrown by work that has stopped between two steps because its worker has to go; another one goes on from `state`. */
+export class StagePaused extends Stop {
+  readonly state: Uint8Array;
+
+  constructor(state: Uint8Array) {
+    super('handed_back');
+    this.state = state;
+  }
+}
+
 /** What the work has left so far. */
 interface Left {
   readonly artifacts: KeptArtifact[];
   /** The keys of the objects that this attempt has written. */
   readonly written: string[];
   readonly warnings: string[];
+  /** Where the next attempt begins. */
+  saved: SavedWork | null;
+  /** Of this attempt and of those that it goes on from. */
   gpuSeconds: number;
 }
 
@@ -73,15 +89,16 @@ export async function runStage(parts: StageParts, stageId: StageId, work: StageW
   const control = new AbortController();
   const stop = (why: Stop['why']) => control.abort(new Stop(why));
   const heart = new Heart(parts, stage, log, stop);
+  const previews = new Previews(parts.store, stage, log);
   const unsubscribe = parts.signals.subscribe('cancel', (id) => id === stage.generation_id && stop('canceled'));
   const handBack = () => stop('handed_back');
   shutdown.addEventListener('abort', handBack, { once: true });
   if (shutdown.aborted) handBack();
 
-  const left: Left = { artifacts: [], written: [], warnings: [], gpuSeconds: 0 };
+  const left: Left = { artifacts: [], written: [], warnings: [], saved: null, gpuSeconds: stage.resume?.gpu_seconds ?? 0 };
   let early: { readonly reason: unknown } | undefined;
   try {
-    await work(contextOf(parts, stage, heart, control.signal, left));
+    await work(contextOf(parts, stage, { heart, previews, signal: control.signal, left, log }));
   } catch (error) {
     early = { reason: control.signal.aborted ? control.signal.reason : error };
   } finally {
@@ -90,12 +107,21 @@ export async function runStage(parts: StageParts, stageId: StageId, work: StageW
     shutdown.removeEventListener('abort', handBack);
   }
   // A completion whose answer is lost throws past the removal: rows may point at the objects by then.
-  const outcome = early ? await ended(parts, stage, early.reason, log) : await completed(parts, stage, left);
-  if (outcome !== 'completed') await removeWritten(parts, left, log);
+  const outcome = early ? await ended(parts, stage, early.reason, left, log) : await completed(parts, stage, left);
+  await remove(parts, log, [...(outcome === 'completed' ? [] : left.written), ...usedUp(stage, outcome, left)]);
+  await previews.clear();
   return outcome;
 }
 
-function contextOf({ db, store }: StageParts, stage: ClaimedStage, heart: Heart, signal: AbortSignal, left: Left): StageContext {
+interface AtWork {
+  readonly heart: Heart;
+  readonly previews: Previews;
+  readonly signal: AbortSignal;
+  readonly left: Left;
+  readonly log: Logger;
+}
+
+function contextOf({ db, store }: StageParts, stage: ClaimedStage, { heart, previews, signal, left, log }: AtWork): StageContext {
   const loadAll = (name: string) => loadArtifacts(db, store, stage, name);
   return {
     stage,
@@ -117,17 +143,15 @@ function contextOf({ db, store }: StageParts, stage: ClaimedStage, heart: Heart,
       await Promise.all(keeping);
     },
     point: (artifact) => void left.artifacts.push(artifact),
-    progress: (progress) => heart.show(progress),
+    progress: (progress, preview) => {
+      heart.show(progress);
+      if (preview) previews.add(progress.step, preview, (key) => heart.show({ preview: key }));
+    },
+    saved: () => loadSavedWork(store, stage, log),
     warn: (...warnings) => void left.warnings.push(...warnings),
     signal,
-    measured: async (run) => {
-      const start = performance.now();
-      try {
-        return await run();
-      } finally {
-        left.gpuSeconds += (performance.now() - start) / 1000;
-      }
-    },
+    log,
+    worked: (milliseconds) => void (left.gpuSeconds += milliseconds / 1000),
   };
 }
 
@@ -137,12 +161,23 @@ async function completed({ db }: StageParts, stage: ClaimedStage, left: Left): P
   return (await settleCancel(db, stage.generation_id, stage)) ? 'canceled' : 'lost';
 }
 
-async function ended(parts: StageParts, stage: ClaimedStage, reason: unknown, log: Logger): Promise<StageOutcome> {
+async function ended(parts: StageParts, stage: ClaimedStage, reason: unknown, left: Left, log: Logger): Promise<StageOutcome> {
   if (!(reason instanceof Stop)) return failed(parts, stage, reason, log);
   if (reason.why === 'lost') return 'lost';
   // Handing back what was canceled meanwhile would only make somebody else end it.
   if (await settleCancel(parts.db, stage.generation_id, stage)) return 'canceled';
-  return reason.why === 'handed_back' && (await requeueStage(parts.db, stage, { keepsTry: true })) ? 'handed_back' : 'lost';
+  return reason.why === 'handed_back' ? handedBack(parts, stage, reason, left, log) : 'lost';
+}
+
+/** The attempt does not count; what it has saved is where the next one begins, and else what an earlier one had saved. */
+async function handedBack({ db, store }: StageParts, stage: ClaimedStage, reason: Stop, left: Left, log: Logger): Promise<StageOutcome> {
+  if (reason instanceof StagePaused) {
+    const saving = saveWork(store, stage, reason.state, left.gpuSeconds);
+    left.saved = await saving.catch((error: unknown) => (log.warn({ err: error }, 'a paused stage could not be saved'), null));
+  }
+  if (await requeueStage(db, stage, { keepsTry: true, ...(left.saved && { resume: left.saved }) })) return 'handed_back';
+  if (left.saved) left.written.push(left.saved.object_key);
+  return 'lost';
 }
 
 async function failed({ db }: StageParts, stage: ClaimedStage, cause: unknown, log: Logger): Promise<StageOutcome> {
@@ -151,7 +186,8 @@ async function failed({ db }: StageParts, stage: ClaimedStage, cause: unknown, l
   const jobError = error.toJobError(stage.name);
   if (error.retryable && stage.attempt < stage.max_attempts) {
     const delaySeconds = backOffSeconds(error, stage.attempt);
-    return (await requeueStage(db, stage, { error: jobError, delaySeconds })) ? 'will_retry' : 'lost';
+    // Without what was saved: it may be what the work failed of.
+    return (await requeueStage(db, stage, { error: jobError, delaySeconds, resume: null })) ? 'will_retry' : 'lost';
   }
   return (await failStage(db, stage, jobError)) ? 'failed' : 'lost';
 }
@@ -168,75 +204,25 @@ function stageError(cause: unknown): LikenessError {
   return new LikenessError('internal', 'An unexpected error ended the stage.', { cause });
 }
 
-/** What was written will never be pointed at. */
-async function removeWritten({ store }: StageParts, { written }: Left, log: Logger): Promise<void> {
-  await store.remove(written).catch((error: unknown) => log.warn({ err: error }, 'objects of an unfinished stage are left to the sweeper'));
+/** What this attempt had begun with, when no row points at it any more. */
+function usedUp({ resume }: ClaimedStage, outcome: StageOutcome, left: Left): string[] {
+  const isUsedUp = outcome === 'handed_back' ? left.saved !== null : outcome !== 'lost';
+  return resume && isUsedUp ? [resume.object_key] : [];
 }
 
-/** Renews the lease, shows progress, and hears of a cancel that the signal did not bring. */
-class Heart {
-  readonly #parts: StageParts;
-  readonly #stage: ClaimedStage;
-  readonly #log: Logger;
-  readonly #stop: (why: 'canceled' | 'lost') => void;
-  #shown: Progress | null = null;
-  #progress: Progress | null = null;
-  #timer: NodeJS.Timeout | undefined;
-  #lastBeat = Date.now();
-  #beating: Promise<void> = Promise.resolve();
-  #stopped = false;
-
-  constructor(parts: StageParts, stage: ClaimedStage, log: Logger, stop: (why: 'canceled' | 'lost') => void) {
-    this.#parts = parts;
-    this.#stage = stage;
-    this.#log = log;
-    this.#stop = stop;
-    this.#schedule(HEARTBEAT_MS);
-  }
-
-  show(progress: Progress): void {
-    const first = this.#progress === null;
-    this.#progress = progress;
-    if (first) this.#schedule(0);
-  }
-
-  /** Resolves when no beat is under way any more. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    await this.#beating;
-  }
-
-  #schedule(delay: number): void {
-    if (this.#stopped) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#beating = this.#beat().finally(() => this.#schedule(PROGRESS_MS));
-    }, delay);
-  }
-
-  async #beat(): Promise<void> {
-    const progress = this.#progress === this.#shown ? null : this.#progress;
-    if (progress === null && Date.now() - this.#lastBeat < HEARTBEAT_MS) return;
-    try {
-      const beat = await heartbeat(this.#parts.db, this.#stage, progress);
-      this.#lastBeat = Date.now();
-      this.#shown = this.#progress === progress ? progress : this.#shown;
-      if (beat === null) this.#stop('lost');
-      else if (beat.cancel_requested) this.#stop('canceled');
-    } catch (error) {
-      // The database may be back with the next beat; if not, the lease runs out and this attempt can write nothing more.
-      this.#log.warn({ err: error }, 'a heartbeat did not reach the database');
-    }
-  }
+/** What nothing points at, now or ever. */
+async function remove({ store }: StageParts, log: Logger, keys: readonly string[]): Promise<void> {
+  if (keys.length === 0) return;
+  await store.remove(keys).catch((error: unknown) => log.warn({ err: error }, 'objects of an unfinished stage are left to the sweeper'));
 }
 
 /** A contract without exactly one handler stops the boot: messages would be dropped. */
-export function checkHandlers(queue: string, handled: readonly string[]): void {
-  const wanted = Object.values(flow).flatMap((stage) => (stage.queue === queue ? [stage.job] : []));
+export function checkHandlers(stages: readonly StageName[], handled: readonly string[]): void {
+  const wanted = stages.map((stage): string => flow[stage].job);
   const wrong = [
     ...wanted.filter((job) => handled.filter((other) => other === job).length !== 1),
-    ...handled.filter((job) => !wanted.includes(job as never)),
+    ...handled.filter((job) => !wanted.includes(job)),
   ];
-  if (wrong.length > 0) throw new Error(`the queue ${queue} needs exactly one handler for each of its jobs; wrong: ${wrong.join(', ')}`);
+  if (wrong.length > 0)
+    throw new Error(`a worker of ${stages.join(', ')} needs exactly one handler for each of its jobs; wrong: ${wrong.join(', ')}`);
 }

@@ -22,7 +22,7 @@ export function ending(status: 'succeeded' | 'failed' | 'canceled' | 'expired'):
  */
 export const halted: Sql = sql`
     halted AS (
-      UPDATE stage s SET status = 'canceled', completed_at = now(), lease_until = NULL
+      UPDATE stage s SET status = 'canceled', completed_at = now(), lease_until = NULL, resume = NULL
         FROM locked WHERE s.generation_id = locked.id AND s.status IN ('queued', 'processing')
       RETURNING s.id
     ), withdrawn AS (

@@ -1,6 +1,6 @@
 /** How a worker starts its inference process. */
 import { InferenceHost, type InferenceHostOptions } from '@likeness/inference';
-import type { PipelineTasks } from './child.ts';
+import type { PipelineTasks } from './tasks.ts';
 import type { StageName, StageOptions } from './stages.ts';
 
 export interface PipelineHostOptions extends StageOptions, Omit<InferenceHostOptions, 'entry' | 'args' | 'execArgv' | 'warmUp'> {

@@ -7,7 +7,7 @@ export * from './options.ts';
 export * from './errors.ts';
 export * from './safetensors.ts';
 export { createPipelineHost, type PipelineHostOptions } from './host.ts';
-export type { PipelineTasks } from './child.ts';
+export { pipelineTasks, type PipelineTasks } from './tasks.ts';
 
 /** The steps; each folder's index says what it offers. */
 export * from './image/index.ts';

@@ -1,2 +1,3 @@
-export { startWorker, type HandlerContext, type StageHandler } from './start-worker.ts';
+export { startWorker } from './start-worker.ts';
+export type { HandlerContext, StageHandler } from './lane.ts';
 export { readWorkerConfig, WorkerConfig } from './worker.config.ts';

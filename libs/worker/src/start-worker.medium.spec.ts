@@ -24,7 +24,7 @@ const samplePortrait = `async ({ stage, signal, load, keep, infer }) => {
 }`;
 const program = (handlers: string) => `
   const { startWorker, readWorkerConfig } = await import('@likeness/worker');
-  await startWorker('sample', ${handlers}, readWorkerConfig());`;
+  await startWorker(['sample'], ${handlers}, readWorkerConfig());`;
 
 const DATA_KEY_SECRET = 'a secret for tests of 32 characters or more';
 
@@ -39,7 +39,7 @@ class WorkerProcess {
   constructor(handlers: string, environment: Record<string, string>) {
     const child = spawn(process.execPath, ['--input-type=module', '-e', program(handlers)], {
       cwd: import.meta.dirname, // where @likeness/worker is found
-      env: { PATH: process.env.PATH, DEFAULT_PACK: 'noop', WORKER_SLOTS: '2', INFERENCE_THREADS: '1', ...environment },
+      env: { PATH: process.env.PATH, DEFAULT_PACK: 'noop', WORKER_SLOTS: '2', INFERENCE_THREADS: '1', DRAIN_SECONDS: '1', ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     createInterface(child.stdout).on('line', (line) => void this.lines.push(Line.parse(JSON.parse(line))));
@@ -144,7 +144,8 @@ describe.each([
   const workers = () => many(db, Row, sql`SELECT * FROM worker`);
 
   it_('takes its place: a row with its slots, and a health port that answers', async () => {
-    const { port, worker: id } = await worker.says('health port is listening');
+    const { port } = await worker.says('health port is listening');
+    const { worker: id } = await worker.says('took its place');
     expect(await workers()).toMatchObject([{ id, class: 'diffusion', slots: 2, pid: worker.child.pid, state: 'idle' }]);
     const ready = await fetch(`http://127.0.0.1:${port}/readyz`);
     expect([ready.status, await ready.json()]).toEqual([200, { status: 'ok' }]);
@@ -226,7 +227,7 @@ describe('a worker with the wrong handlers', () => {
     const nowhere = { DATABASE_URL: 'postgres://127.0.0.1:1/none', OBJECT_STORE_URL: 'file:///none', DATA_KEY_SECRET };
     const worker = new WorkerProcess(handlers, nowhere);
     expect(await worker.exited()).toBe(1);
-    expect(worker.stderr).toContain(`the queue diffusion needs exactly one handler for each of its jobs; wrong: ${wrong}`);
+    expect(worker.stderr).toContain(`a worker of sample needs exactly one handler for each of its jobs; wrong: ${wrong}`);
     expect(worker.lines).toEqual([]);
   });
 });

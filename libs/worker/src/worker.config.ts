@@ -9,11 +9,22 @@ export const WorkerConfig = z.object({
   WORKER_SLOTS: variable(whole(1, 16).default(1), {
     description: 'stages at work at once; each has an inference process of its own (one per GPU)',
   }),
+  WORKER_CONCURRENCY: variable(whole(0, 256).default(0), {
+    description:
+      'stages taken at once, where that is more than the slots: those of packs that need no inference process overlap, others wait for a slot',
+  }),
   INFERENCE_THREADS: variable(whole(0, 256).default(0), { description: 'threads of one inference process on the CPU; 0 = one per core' }),
   INFERENCE_MEMORY_MIB: variable(whole(256, 1_048_576).default(8192), {
     description: 'an idle inference process that holds more memory than this is replaced',
   }),
   STAGE_TIMEOUT_SECONDS: variable(whole(1, 86_400).default(900), { description: 'a stage that takes longer is ended with stage_timeout' }),
+  DRAIN_SECONDS: variable(whole(0, 3_600).default(6), {
+    description:
+      'how long stages may go on after SIGTERM; a sampling that needs longer is saved at once, and another worker goes on from there',
+  }),
+  PREVIEW_MS: variable(whole(0, 60_000).default(750), {
+    description: 'about this often, in milliseconds, a stage that samples shows a small picture of what there is; 0 = never',
+  }),
   WEIGHTS_DIR: variable(z.string().optional(), {
     description: 'a folder where converted weights are kept; needed for packs whose weights exceed 2 GB',
   }),

@@ -13,10 +13,10 @@ export type JobHandler = (job: JobName, payload: { stageId: string }) => Promise
 
 @Module({})
 export class WorkerModule {
-  static with(queue: WorkerClass, config: WorkerConfig, handle: JobHandler): DynamicModule {
+  static with(queue: WorkerClass, config: WorkerConfig, concurrency: number, handle: JobHandler): DynamicModule {
     const connection = queueOptions(config);
     // It starts when the models are loaded: a worker that cannot work must not take work.
-    @Processor(queue, { ...WORKER_OPTIONS, concurrency: config.WORKER_SLOTS, autorun: false })
+    @Processor(queue, { ...WORKER_OPTIONS, concurrency, autorun: false })
     class Consumer extends WorkerHost {
       /** A lock that is lost does not end the work: the lease in Postgres is what counts, and the queue may be away for a while. */
       process(job: Job): Promise<unknown> {
