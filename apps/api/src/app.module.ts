@@ -10,6 +10,7 @@ import { GenerationsController } from './generations/generations.controller.ts';
 import { HealthController } from './health/health.controller.ts';
 import { Shutdown } from './health/shutdown.ts';
 import { PARTS, type Parts } from './parts.ts';
+import { PresetsController } from './presets/presets.controller.ts';
 import { QueueController } from './queue/queue.controller.ts';
 import { FilesController } from './replicate/files.controller.ts';
 import { ModelsController } from './replicate/models.controller.ts';
@@ -26,6 +27,7 @@ import { WebhookEndpointsController } from './webhook-endpoints/webhook-endpoint
     GenerationsController,
     EventsController,
     BatchesController,
+    PresetsController,
     UploadsController,
     ArtifactsController,
     WebhookEndpointsController,

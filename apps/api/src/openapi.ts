@@ -5,6 +5,7 @@ import { createDocument, type ZodOpenApiPathsObject } from 'zod-openapi';
 import { adminPaths } from './admin/admin-paths.ts';
 import { batchPaths } from './batches/batch-paths.ts';
 import { generationPaths } from './generations/generation-paths.ts';
+import { presetPaths } from './presets/preset-paths.ts';
 import {
   binary,
   everywhere,
@@ -29,6 +30,7 @@ import { webhookEvents, webhookPaths } from './webhook-endpoints/webhook-paths.t
 const paths: ZodOpenApiPathsObject = {
   ...generationPaths,
   ...batchPaths,
+  ...presetPaths,
   '/v1/uploads': {
     post: {
       tags: ['uploads'],
@@ -114,7 +116,7 @@ export function openApiDocument(publicUrl: string): ReturnType<typeof createDocu
     },
     servers: [{ url: publicUrl }],
     tags: [
-      ...['generations', 'batches', 'uploads', 'artifacts', 'webhooks', 'usage', 'operation', 'admin'].map((name) => ({ name })),
+      ...['generations', 'batches', 'presets', 'uploads', 'artifacts', 'webhooks', 'usage', 'operation', 'admin'].map((name) => ({ name })),
       REPLICATE_TAG,
     ],
     paths,

@@ -44,14 +44,20 @@ export const MergeStep = z
     description: 'the step after which the fine-grained facial features enter: absolute (−1…steps) or a fraction ("0.6")',
   });
 
+export const PROMPT_MAX = 2000;
+
+const presetName = '[a-z0-9][a-z0-9._-]{0,63}';
+export const PresetName = z.string().regex(new RegExp(`^${presetName}$`), 'must have up to 64 of a–z, 0–9, ".", "_" and "-"');
+const PresetRef = z.string().regex(new RegExp(`^${presetName}(@[1-9]\\d{0,8})?$`), 'must be the name of a preset, or name@version');
+
 const side = z.int().min(256).max(1024).multipleOf(8);
 
 /** The parameters of a generation. `reference_images` has 1–4 entries; the first is the reference of ConsistentID. */
 export const GenerationInput = z
   .strictObject({
     reference_images: z.array(ReferenceImage).min(1).max(4),
-    prompt: text(1, 2000),
-    negative_prompt: text(0, 2000).optional(),
+    prompt: text(1, PROMPT_MAX).optional().describe('needed, unless the preset has one'),
+    negative_prompt: text(0, PROMPT_MAX).optional(),
     num_images: z.int().min(1).max(8).optional(),
     width: side.optional().describe('pixels; the pack may allow fewer sizes'),
     height: side.optional().describe('pixels; the pack may allow fewer sizes'),
@@ -76,6 +82,8 @@ export const GenerationInput = z
       .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)
       .optional(),
     format: z.enum(FORMATS).optional(),
+    preset: PresetRef.optional().describe('a preset, by name or `name@version`: its values hold wherever nothing else is said'),
+    subject_description: text(1, 200).optional().describe('what `{subject}` becomes in the prompt of the preset; default: a person'),
   })
   .meta({ id: 'GenerationInput' });
 export type GenerationInput = z.infer<typeof GenerationInput>;

@@ -20,7 +20,12 @@ export const isTerminal = (status: GenerationStatus): boolean => status !== 'que
  * that came as bytes have become uploads.
  */
 export const AcceptedInput = GenerationInput.required()
-  .extend({ width: z.int().min(1), height: z.int().min(1) })
+  .extend({
+    width: z.int().min(1),
+    height: z.int().min(1),
+    preset: z.string().optional().describe('`name@version` of the preset whose values are in it'),
+    subject_description: z.string().optional(),
+  })
   .meta({ id: 'AcceptedInput' });
 export type AcceptedInput = z.infer<typeof AcceptedInput>;
 

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 
-const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+export const ID_ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
 export const idPrefixes = {
   generation: 'gen',
@@ -12,6 +12,7 @@ export const idPrefixes = {
   artifact: 'art',
   upload: 'upl',
   batch: 'bat',
+  preset: 'pre',
   subject: 'sub',
   erasure: 'ers',
   endpoint: 'whe',
@@ -28,6 +29,7 @@ export type GenerationId = Id<'generation'>;
 export type StageId = Id<'stage'>;
 export type ArtifactId = Id<'artifact'>;
 export type UploadId = Id<'upload'>;
+export type PresetId = Id<'preset'>;
 export type BatchId = Id<'batch'>;
 export type SubjectId = Id<'subject'>;
 export type ErasureId = Id<'erasure'>;
@@ -47,7 +49,7 @@ export function newId<K extends IdKind>(kind: K, now: number = Date.now()): Id<K
   view.setUint8(8, (view.getUint8(8) & 0x3f) | 0x80); // RFC variant
   let value = view.getBigUint64(0) * 2n ** 64n + view.getBigUint64(8);
   let text = '';
-  for (let i = 0; i < 26; i++, value >>= 5n) text = ALPHABET.charAt(Number(value & 31n)) + text;
+  for (let i = 0; i < 26; i++, value >>= 5n) text = ID_ALPHABET.charAt(Number(value & 31n)) + text;
   return `${idPrefixes[kind]}_${text}`;
 }
 

@@ -4,6 +4,7 @@ export * from './errors.ts';
 export * from './generation-request.ts';
 export * from './generation-response.ts';
 export * from './batches.ts';
+export * from './presets.ts';
 export * from './packs.ts';
 export * from './jobs.ts';
 export * from './events.ts';

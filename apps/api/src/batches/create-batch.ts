@@ -19,6 +19,7 @@ import type { Principal } from '../http/api-keys.ts';
 import { parseContract } from '../http/contract.ts';
 import { keyIsOurs, type IdempotentRequest } from '../http/idempotency.ts';
 import type { Parts } from '../parts.ts';
+import { createPresetFinder } from '../presets/presets.store.ts';
 import type { Rejection } from './batches.store.ts';
 
 /** Items that are looked at together: most of that is waiting for name servers and the object store. */
@@ -52,6 +53,7 @@ type Item = CreateBatch['items'][number];
 
 function createJudge(parts: AcceptParts, principal: Principal, defaults: NonNullable<CreateBatch['defaults']>) {
   const places = new Map<string, number>();
+  const presets = createPresetFinder(parts.db, principal.tenantId);
   const { priority, retention, cancel_after } = defaults;
   const deadline_seconds = cancel_after === undefined ? null : cancelAfterSeconds(cancel_after);
   const accept = async (item: Item, place: number): Promise<NewGeneration> => {
@@ -62,7 +64,7 @@ function createJudge(parts: AcceptParts, principal: Principal, defaults: NonNull
     places.set(custom_id, place);
     const { input, metadata } = parseContract(BatchItemRequest, withDefaults(item, defaults));
     const { references, others } = splitReferences(input);
-    const accepted = await acceptInput(parts, principal, others, references);
+    const accepted = await acceptInput(parts, principal, others, references, presets);
     return { ...accepted, id: newId('generation'), custom_id, metadata, priority, retention, deadline_seconds };
   };
   return (item: Item, place: number): Promise<Judged> =>

@@ -2,6 +2,8 @@
 import type { AcceptedInput, PackSummary } from '@likeness/contracts';
 import type { Principal } from '../http/api-keys.ts';
 import type { Parts } from '../parts.ts';
+import { applyPreset } from '../presets/apply-preset.ts';
+import { createPresetFinder, type PresetFinder } from '../presets/presets.store.ts';
 import { keepPicture } from '../uploads/keep-picture.ts';
 import type { CreateRequest } from './read-create-request.ts';
 import { resolveInput } from './resolve-input.ts';
@@ -16,12 +18,23 @@ export async function acceptInput(
   principal: Principal,
   wanted: CreateRequest['body']['input'],
   references: CreateRequest['references'],
+  presets: PresetFinder = createPresetFinder(parts.db, principal.tenantId),
 ): Promise<{ input: AcceptedInput; pack: PackSummary }> {
-  const { input, pack } = resolveInput(wanted, parts.packs, parts.config.DEFAULT_PACK);
+  const { input, pack } = await fillInput(parts, wanted, presets);
   const urls = references.filter((reference) => typeof reference === 'string' && reference.startsWith('http')) as string[];
   await Promise.all(urls.map((url) => parts.egress.check(url, 'input_url_blocked')));
   const reference_images = await Promise.all(references.map((reference) => referenceOf(parts, principal, reference)));
   return { input: { ...input, reference_images }, pack };
+}
+
+/** What the request leaves open, from its preset and then from its pack. Keeps nothing. @throws LikenessError `validation_failed` */
+export async function fillInput(
+  { packs, config }: Pick<Parts, 'packs' | 'config'>,
+  wanted: CreateRequest['body']['input'],
+  presets: PresetFinder,
+): Promise<ReturnType<typeof resolveInput>> {
+  const preset = wanted.preset === undefined ? undefined : await presets(wanted.preset);
+  return resolveInput(applyPreset(wanted, preset), packs, config.DEFAULT_PACK);
 }
 
 /** Bytes become an upload; ids and URLs stay what they are. */

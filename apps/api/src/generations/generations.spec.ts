@@ -30,8 +30,8 @@ const packs = new Map([
   }),
 ]);
 
-const resolve = (input: Partial<GenerationInput>) =>
-  resolveInput({ prompt: 'a person', reference_images: ['https://example.com/a.jpg'], ...input }, packs, 'portrait').input;
+const resolve = (input: Omit<Partial<GenerationInput>, 'prompt'>) =>
+  resolveInput({ prompt: 'a person', ...input }, packs, 'portrait').input;
 
 const refusal = (input: Partial<GenerationInput>) => {
   try {

@@ -3,8 +3,8 @@ import { randomInt } from 'node:crypto';
 import { FACIAL_REGIONS, preview, type AcceptedInput, type FieldError, type GenerationInput, type PackSummary } from '@likeness/contracts';
 import { refused } from '../http/contract.ts';
 
-/** The pictures take a way of their own. */
-type RequestedInput = Omit<GenerationInput, 'reference_images'>;
+/** The pictures take a way of their own; the preset, if there is one, is applied (`apply-preset.ts`). */
+type RequestedInput = Omit<GenerationInput, 'reference_images'> & { readonly prompt: string };
 type ResolvedInput = Omit<AcceptedInput, 'reference_images'>;
 
 /** @throws LikenessError `validation_failed` with what the pack allows */
@@ -33,6 +33,8 @@ export function resolveInput(
     facial_regions: input.facial_regions ?? [...FACIAL_REGIONS],
     pack: name,
     format: input.format ?? 'png',
+    ...(input.preset === undefined ? {} : { preset: input.preset }),
+    ...(input.subject_description === undefined ? {} : { subject_description: input.subject_description }),
   };
   const wrong = [...sizeErrors(pack, resolved), ...mergeStepErrors(resolved)];
   if (wrong.length > 0) throw refused(wrong);

@@ -87,8 +87,9 @@ describe('the models', () => {
     expect(version.cog_version).toBe('0.9.0'); // anything below 0.3.9 makes Python's `run` return a generator
     const { Input, Output } = (version.openapi_schema as { components: { schemas: Record<string, Record<string, unknown>> } }).components
       .schemas;
-    expect(Input).toMatchObject({ type: 'object', required: ['prompt'], additionalProperties: false });
+    expect(Input).toMatchObject({ type: 'object', additionalProperties: false });
     expect(Input?.['properties']).toMatchObject({
+      prompt: { type: 'string' },
       width: { default: 256 },
       num_inference_steps: { default: 20 },
       image: { format: 'uri' },
