@@ -5,6 +5,8 @@ import type { Change, ClientJob, History, Receipt } from './history.ts';
 const TENANT = 'ten_1';
 const SHA = 'a'.repeat(64);
 
+const goodEnd = { status: 'completed', counts: { total: 2, accepted: 1, rejected: 1, succeeded: 1, failed: 0, canceled: 0 } };
+
 /** One job that went well, as every part of a run sees it. */
 function goodHistory(): History {
   const change = (at: number, of: Change['of'], id: string, from: string | null, to: string, more: Partial<Change>): Change => ({
@@ -34,6 +36,7 @@ function goodHistory(): History {
   });
   const job: ClientJob = {
     order: 'order-1',
+    retryOf: null,
     idempotencyKey: 'key-1',
     webhook: 'error-500',
     accepted: ['gen_1', 'gen_1'],
@@ -54,15 +57,26 @@ function goodHistory(): History {
     answer,
     text: '{}',
     type: 'generation.completed',
-    data: { id: 'gen_1', status: 'succeeded', sequence: 7, metadata: {}, error: null, output: [] },
+    data: { id: 'gen_1', status: 'succeeded' },
   });
   return {
     jobs: [job],
+    batches: [{ order: 'batch-1', items: 2, wrong: 1, webhook: false, accepted: ['bat_1'], end: goodEnd }],
     receipts: [receipt('error-500'), receipt('good'), receipt('good', 'endpoint-1')],
     endpoints: ['endpoint-1'],
     faults: [{ kind: 'kill -9 worker', target: 'diffusion-worker', from: 20, to: 20 }],
     generations: [
-      { id: 'gen_1', tenantId: TENANT, status: 'succeeded', sequence: 7, order: 'order-1', wantsWebhook: true, dataRemoved: false },
+      {
+        id: 'gen_1',
+        tenantId: TENANT,
+        status: 'succeeded',
+        sequence: 7,
+        order: 'order-1',
+        retryOf: null,
+        batchId: 'bat_1',
+        wantsWebhook: true,
+        dataRemoved: false,
+      },
     ],
     stages: stages.map((name) => ({ id: `stg_${name}`, generationId: 'gen_1', name, status: 'succeeded', attempt: 1 })),
     events: Array.from({ length: 7 }, (_, i) => ({ generationId: 'gen_1', sequence: i + 1, type: 'status', status: 'processing' })),
@@ -263,6 +277,31 @@ const histories: [string, (history: History) => Partial<History>, string][] = [
       changes: [...changes, { ...end(changes), id: 'gen_2', generationId: 'gen_2', from: 'queued', to: 'failed', sequence: 1 }],
     }),
     'one Idempotency-Key is one job: the key key-1 made gen_1 and gen_2',
+  ],
+  [
+    'a batch that does not end',
+    ({ batches }) => ({ batches: replaced(batches, () => true, { end: { ...goodEnd, status: 'processing' } }) }),
+    'a batch is as good as its items: the batch bat_1 (batch-1) is still processing',
+  ],
+  [
+    'a batch that loses an item',
+    ({ generations }) => ({ generations: replaced(generations, () => true, { batchId: null }) }),
+    'a batch is as good as its items: the batch bat_1 (batch-1) made 0 generations of 1',
+  ],
+  [
+    'a batch that miscounts',
+    ({ batches }) => ({ batches: replaced(batches, () => true, { end: { ...goodEnd, counts: { ...goodEnd.counts, succeeded: 0 } } }) }),
+    'a batch is as good as its items: the batch bat_1 (batch-1) of 2 items, 1 of them wrong, counts {"total":2,"accepted":1,"rejected":1,"succeeded":0,"failed":0,"canceled":0}',
+  ],
+  [
+    'a batch whose end nobody is told',
+    ({ batches }) => ({ batches: replaced(batches, () => true, { webhook: true }) }),
+    'a batch is as good as its items: the end of the batch bat_1 (batch-1) was told under 0 ids',
+  ],
+  [
+    'a key with two batches',
+    ({ batches }) => ({ batches: replaced(batches, () => true, { accepted: ['bat_1', 'bat_2'] }) }),
+    'one Idempotency-Key is one job: the key of batch-1 made bat_1 and bat_2',
   ],
   ['a slot that leaks', ({ quiet }) => ({ quiet: { ...quiet, stagesAtWork: 1 } }), 'slots never leak: 1 stages count as processing'],
   [

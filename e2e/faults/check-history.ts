@@ -148,12 +148,32 @@ const INVARIANTS: Record<string, Check> = {
     for (const key of objects) if (!owned.has(key)) yield { what: `nobody points at the object ${key}` };
   },
 
-  *'one Idempotency-Key is one job'({ jobs, generations }) {
-    const rowsOf = groupBy(generations, (row) => row.order ?? '');
+  *'one Idempotency-Key is one job'({ jobs, batches, generations }) {
+    const rowsOf = groupBy(generations, (row) => `${row.order} ${row.retryOf}`);
     for (const job of jobs) {
       if (job.idempotencyKey === null) continue;
-      const ids = new Set([...job.accepted, ...(rowsOf.get(job.order) ?? []).map((row) => row.id)]);
+      const ids = new Set([...job.accepted, ...(rowsOf.get(`${job.order} ${job.retryOf}`) ?? []).map((row) => row.id)]);
       if (ids.size > 1) yield { ...idOf(job), what: `the key ${job.idempotencyKey} made ${[...ids].join(' and ')}` };
+    }
+    for (const { order, accepted } of batches)
+      if (new Set(accepted).size > 1) yield { what: `the key of ${order} made ${[...new Set(accepted)].join(' and ')}` };
+  },
+
+  *'a batch is as good as its items'({ batches, generations, receipts }) {
+    const itemsOf = groupBy(generations, (row) => row.batchId ?? '');
+    for (const { order, items, wrong, webhook, accepted, end } of batches) {
+      const [id] = accepted;
+      if (id === undefined) continue;
+      const { total, accepted: good = 0, rejected, succeeded = 0, failed = 0, canceled = 0 } = end?.counts ?? {};
+      const which = `the batch ${id} (${order})`;
+      if (end?.status !== 'completed' && end?.status !== 'canceled') yield { what: `${which} is still ${end?.status}` };
+      if (total !== items || rejected !== wrong || good !== items - wrong || good !== succeeded + failed + canceled)
+        yield { what: `${which} of ${items} items, ${wrong} of them wrong, counts ${JSON.stringify(end?.counts)}` };
+      const made = itemsOf.get(id)?.length ?? 0;
+      if (made !== items - wrong) yield { what: `${which} made ${made} generations of ${items - wrong}` };
+      const told = receipts.filter(({ type, data }) => type === 'batch.completed' && data.id === id);
+      const ids = new Set(told.map(({ webhookId }) => webhookId));
+      if (webhook && ids.size !== 1) yield { what: `the end of ${which} was told under ${ids.size} ids` };
     }
   },
 

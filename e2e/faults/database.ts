@@ -57,10 +57,12 @@ export async function readRows(db: Db): Promise<Rows> {
         status: z.custom<GenerationRow['status']>(),
         sequence: number,
         order: text.nullable(),
+        retryOf: text.nullable(),
+        batchId: text.nullable(),
         wantsWebhook: z.boolean(),
         dataRemoved: z.boolean(),
       }),
-      sql`SELECT id, tenant_id AS "tenantId", status, sequence, metadata->>'order' AS "order", data_removed AS "dataRemoved",
+      sql`SELECT id, tenant_id AS "tenantId", status, sequence, metadata->>'order' AS "order", retry_of AS "retryOf", batch_id AS "batchId", data_removed AS "dataRemoved",
                  webhook_url IS NOT NULL AND 'completed' = ANY (webhook_events) AS "wantsWebhook"
             FROM generation ORDER BY id`,
     ),

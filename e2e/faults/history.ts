@@ -1,10 +1,11 @@
 /** What a run has left behind: what the clients saw, what the receivers got, what the database and the object store hold at the end. */
-import type { GenerationStatus, WebhookBody } from '@likeness/contracts';
+import type { GenerationStatus } from '@likeness/contracts';
 import type { Behaviour } from './receivers.ts';
 
 /** All times are milliseconds since 1970. */
 export interface History {
   readonly jobs: readonly ClientJob[];
+  readonly batches: readonly ClientBatch[];
   readonly receipts: readonly Receipt[];
   /** The tenant's endpoints that hear of every end. */
   readonly endpoints: readonly string[];
@@ -25,8 +26,10 @@ export interface History {
 
 /** One order of a shop: what it asked for, and everything that it was told. */
 export interface ClientJob {
-  /** Unique; also the job's `metadata.order`. */
+  /** The job's `metadata.order`: unique but for a retry, which has its original's. */
   readonly order: string;
+  /** The generation that was asked for again. */
+  readonly retryOf: string | null;
   readonly idempotencyKey: string | null;
   /** How the endpoint behaves that shall hear of the end; null: none. */
   readonly webhook: Behaviour | null;
@@ -37,6 +40,19 @@ export interface ClientJob {
   readonly streamed: number[];
   readonly pictures: Picture[];
   canceledAt: number | null;
+}
+
+/** Several jobs in one request. */
+export interface ClientBatch {
+  readonly order: string;
+  readonly items: number;
+  /** Of the items, those that must be refused. */
+  readonly wrong: number;
+  readonly webhook: boolean;
+  /** The ids of every 202. */
+  readonly accepted: string[];
+  /** The last that was told. */
+  end: { readonly status: string; readonly counts: Readonly<Record<string, number>> } | null;
 }
 
 export interface Seen {
@@ -61,8 +77,8 @@ export interface Receipt {
   /** How the endpoint has answered. */
   readonly answer: Behaviour;
   readonly text: string;
-  readonly type: WebhookBody['type'];
-  readonly data: WebhookBody['data'];
+  readonly type: string;
+  readonly data: { readonly id: string; readonly status: string };
 }
 
 export interface FaultRecord {
@@ -83,6 +99,8 @@ export interface GenerationRow {
   readonly status: GenerationStatus;
   readonly sequence: number;
   readonly order: string | null;
+  readonly retryOf: string | null;
+  readonly batchId: string | null;
   readonly wantsWebhook: boolean;
   readonly dataRemoved: boolean;
 }

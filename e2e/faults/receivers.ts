@@ -2,7 +2,6 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
-import type { WebhookBody } from '@likeness/contracts';
 import type { Receipt } from './history.ts';
 
 /** How an endpoint answers its first calls (how many: `spoiled`); after them it takes what comes. */
@@ -87,7 +86,7 @@ export class Receivers {
     } catch {
       signed = false;
     }
-    const body = JSON.parse(text) as WebhookBody;
+    const body = JSON.parse(text) as Pick<Receipt, 'type' | 'data'>;
     const webhookId = headers['webhook-id'] ?? '';
     this.receipts.push({ at: Date.now(), endpoint, webhookId, signed, answer, text, type: body.type, data: body.data });
   }

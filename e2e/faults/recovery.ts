@@ -34,7 +34,11 @@ export function recoveries(faults: readonly FaultRecord[], changes: readonly Cha
   const rows = [...kinds].map(([kind, records]): Recovery => {
     const { until, targetMs } = MEASURES[kind] ?? { until: 'work flows' };
     const took = records.flatMap((record) => {
-      if (until === 'work flows') return firstAfter(changes, record.to, (change) => change.of === 'stage' && change.to === 'processing');
+      if (until === 'work flows') {
+        const took = firstAfter(changes, record.to, (change) => change.of === 'stage' && change.to === 'processing');
+        // What the next fault has held up is not this one's.
+        return took.filter((ms) => !faults.some(({ from }) => from > record.to && from < record.to + ms));
+      }
       const hit = (last: Change) =>
         until === 'taken over' ? last.to === 'processing' && last.workerId === record.workerId : last.to === 'queued';
       return slowest([...stages.values()].flatMap((log) => afterHit(log, record.from, hit)));

@@ -108,10 +108,11 @@ async function live(world: World, random: Random, options: RunOptions): Promise<
   await sweepOrphans({ db: world.db, store: world.store, log: createLogger('faults', 'silent') }, Date.now() + LONG_AFTER_MS);
   const objects: string[] = [];
   for await (const { key } of world.store.list('t/')) objects.push(key);
-  const { jobs } = workload;
+  const { jobs, batches } = workload;
   const redirected = world.receivers.followed > 0 ? [redirectFollowed(world.receivers.followed)] : [];
   return {
     jobs,
+    batches,
     endpoints,
     receipts: world.receivers.receipts,
     faults: [...faults, ...redirected],

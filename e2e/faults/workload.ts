@@ -4,10 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isTerminal, type Generation } from '@likeness/contracts';
+import { isTerminal, type Batch, type Generation } from '@likeness/contracts';
 import type { Answer, Client } from '../../tools/stack/client.ts';
 import { readEvents } from './event-stream.ts';
-import type { ClientJob } from './history.ts';
+import type { ClientBatch, ClientJob } from './history.ts';
 import { BEHAVIOURS, type Behaviour } from './receivers.ts';
 import type { Random } from './random.ts';
 
@@ -31,6 +31,8 @@ interface Order {
   readonly body: Record<string, unknown>;
   /** When to cancel: so many milliseconds after the answer, or when a stage begins. */
   readonly cancel: { readonly afterMs: number } | { readonly atStage: string } | null;
+  /** Whether to ask for the same again at the end. */
+  readonly again: boolean;
   /** The same request twice at once. */
   readonly twice: boolean;
   readonly watch: 'poll' | 'long poll' | 'stream';
@@ -46,6 +48,7 @@ const PACK_MS = 25_000;
 
 export class Workload {
   readonly jobs: ClientJob[] = [];
+  readonly batches: ClientBatch[] = [];
   readonly #options: WorkloadOptions;
   readonly #start = Date.now();
   readonly #sketchy: boolean;
@@ -61,9 +64,8 @@ export class Workload {
     const { random, rate, closing } = this.#options;
     const open = new Set<Promise<void>>();
     while (!closing.aborted) {
-      const order = this.#plan(random);
-      this.jobs.push(order.job);
-      const served = this.#serve(order).finally(() => open.delete(served));
+      const work = random.chance(0.04) ? this.#serveBatch(random) : this.#serve(this.#plan(random));
+      const served = work.finally(() => open.delete(served));
       open.add(served);
       await sleep(random.between(0, 2_000 / rate));
       if (open.size >= MOST_OPEN) await Promise.race(open);
@@ -83,6 +85,7 @@ export class Workload {
     return {
       job: {
         order,
+        retryOf: null,
         idempotencyKey: keyed ? `key-of-${order}` : null,
         webhook,
         accepted: [],
@@ -109,15 +112,36 @@ export class Workload {
         : random.chance(0.5)
           ? { afterMs: random.between(0, 2_000) }
           : { atStage: random.pick(['parse', 'embed', 'sample']) },
+      again: random.chance(0.08),
       twice: keyed && random.chance(0.2),
       watch: random.pick(['poll', 'long poll', 'stream']),
     };
   }
 
   async #serve(order: Order): Promise<void> {
+    this.jobs.push(order.job);
     const ids = await Promise.all(Array.from({ length: order.twice ? 2 : 1 }, () => this.#create(order)));
     const id = ids.find((made) => made !== undefined);
     if (id === undefined) return;
+    await this.#see(id, order);
+    if (!order.again || this.#options.closing.aborted) return;
+    const retry = {
+      ...order.job,
+      idempotencyKey: `again-${id}`,
+      retryOf: id,
+      accepted: [],
+      seen: [],
+      streamed: [],
+      pictures: [],
+      canceledAt: null,
+    };
+    this.jobs.push(retry);
+    const next = await this.#create({ ...order, job: retry });
+    if (next !== undefined) await this.#see(next, { ...order, job: retry });
+  }
+
+  /** Follows a job to its end, cancels it if that was the plan, and looks at its pictures. */
+  async #see(id: string, order: Order): Promise<void> {
     const { cancel, job } = order;
     const timed = cancel && 'afterMs' in cancel ? sleep(cancel.afterMs).then(() => this.#cancel(id, job)) : undefined;
     const end = await this.#follow(id, order);
@@ -132,12 +156,42 @@ export class Workload {
     }
   }
 
+  async #serveBatch(random: Random): Promise<void> {
+    const { client, upload, receivers, givingUp } = this.#options;
+    const order = `order-batch-${++this.#count}`;
+    const good = random.between(2, 6);
+    const input = { reference_images: [upload], prompt: 'a person on a bridge', pack: 'noop' };
+    const items = Array.from({ length: good }, (_, i) => ({ custom_id: `item-${i}`, input, metadata: { order: `${order}-${i}` } }));
+    const wrong = random.chance(0.5) ? [{ custom_id: 'wrong', input: { ...input, prompt: '' } }] : [];
+    const webhook = random.chance(0.5);
+    const batch: ClientBatch = { order, items: good + wrong.length, wrong: wrong.length, webhook, accepted: [], end: null };
+    this.batches.push(batch);
+    const body = { items: [...items, ...wrong], ...(webhook ? { webhook: `${receivers}/error-500/${order}` } : {}) };
+    const answer = await this.#repeated(() => this.#post<Batch>('/v1/batches', body, `key-of-${order}`), [409]);
+    if (answer?.status !== 202) return;
+    const path = `/v1/batches/${answer.body.id}`;
+    batch.accepted.push(answer.body.id);
+    if (random.chance(0.2)) await this.#repeated(() => this.#post(`${path}/cancel`));
+    while (!givingUp.aborted && (batch.end === null || batch.end.status === 'processing')) {
+      await sleep(1_000);
+      const told = await this.#repeated(() => client.call<Batch>('GET', path, undefined, {}, AbortSignal.timeout(REQUEST_MS)));
+      if (told?.status === 200) batch.end = told.body;
+    }
+  }
+
+  #post<T>(path: string, body?: unknown, key: string | null = null): Promise<Answer<T>> {
+    const headers: Record<string, string> = key === null ? {} : { 'idempotency-key': key };
+    return this.#options.client.call<T>('POST', path, body, headers, AbortSignal.timeout(REQUEST_MS));
+  }
+
   /** The id that was answered. Without a key an answer that got lost is not asked for again: that would be a second order. */
   async #create({ job, body }: Order): Promise<string | undefined> {
-    const { client } = this.#options;
-    const headers = job.idempotencyKey === null ? {} : { 'idempotency-key': job.idempotencyKey };
-    const create = () => client.call<Generation>('POST', '/v1/generations', body, headers, AbortSignal.timeout(REQUEST_MS));
-    const answer = job.idempotencyKey === null ? await create().catch(() => undefined) : await this.#repeated(create, [409]);
+    const key = job.idempotencyKey;
+    const create = () =>
+      job.retryOf === null
+        ? this.#post<Generation>('/v1/generations', body, key)
+        : this.#post<Generation>(`/v1/generations/${job.retryOf}/retry`, undefined, key);
+    const answer = key === null ? await create().catch(() => undefined) : await this.#repeated(create, [409]);
     if (answer?.status !== 202) return undefined;
     job.accepted.push(answer.body.id);
     return answer.body.id;
@@ -188,11 +242,8 @@ export class Workload {
   }
 
   async #cancel(id: string, job: ClientJob): Promise<void> {
-    const { client } = this.#options;
     job.canceledAt = Date.now();
-    await this.#repeated(() =>
-      client.call<Generation>('POST', `/v1/generations/${id}/cancel`, undefined, {}, AbortSignal.timeout(REQUEST_MS)),
-    );
+    await this.#repeated(() => this.#post(`/v1/generations/${id}/cancel`));
   }
 
   /** Asks again while there is no answer, or one that says to come back. */
