@@ -122,8 +122,9 @@ export class PredictionsController {
     const { body, headers } = request;
     const route = [principal.tenantId, 'POST', request.url, headers['cancel-after']];
     const key = idempotentRequest(headers['idempotency-key'], 'POST', request.url, body);
-    const idempotent = key ?? burstKey(...route, body);
-    return this.#bursts.once(burstKey(...route, body, key?.key), async () => {
+    const copies = burstKey(...route, key?.key, body);
+    const idempotent = key ?? copies;
+    return this.#bursts.once(copies, async () => {
       request.charge();
       const { prediction, pack } = read();
       const wanted = withDeadline(toCreateRequest(prediction, pack, this.parts.config.PUBLIC_URL), request);
