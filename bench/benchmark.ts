@@ -62,7 +62,7 @@ export async function withNoopStack<T>(
 ): Promise<T> {
   const servers = profile === 'distributed' ? [await startRedis(), await startS3('likeness-bench')] : [];
   const [redis, s3] = servers;
-  const scratch = await startScratchStack({ pack: 'noop', redisUrl: redis?.url, s3Url: s3?.url, ...options });
+  const scratch = await startScratchStack({ pack: 'noop', redisUrl: redis?.url, s3Url: s3?.url, oneWorkerProcess: oneProcess, ...options });
   try {
     if (finished > 0) await seedFinished(scratch.stack.databaseUrl, finished, say);
     const upload = (await scratch.client.upload(scratch.photo)).id;

@@ -19,6 +19,8 @@ export type StackOptions = Pick<
 > & {
   /** `host:port` of receivers on this machine that webhooks may be sent to although the address is private. */
   readonly exemptAddresses?: readonly string[];
+  /** One process has all three worker classes, instead of a process for each. */
+  readonly oneWorkerProcess?: boolean;
   /** More environment for every process. */
   readonly env?: Readonly<Record<string, string>>;
   readonly say?: (line: string) => void;
@@ -44,6 +46,7 @@ export interface Stack {
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Processes get this long to drain; with the database's own stop all is over within 15 s. */
 const DRAIN_MS = 11_000;
+const ALL_STAGES = 'all-stages-worker';
 const READY_TIMEOUT_MS = 120_000;
 
 export async function startStack(options: StackOptions): Promise<Stack> {
@@ -87,12 +90,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         writeAtomically(join(directory.path, 'connection.json'), JSON.stringify(connection(), null, 2) + '\n'),
       ));
     undo.push(() => writing);
-    const launch = (app: string, name = app) =>
+    const launch = (app: string, name = app, main = join(root, 'apps', app, 'dist', 'main.js')) =>
       processes.push(
         new SupervisedProcess(
           {
             name,
-            main: join(root, 'apps', app, 'dist', 'main.js'),
+            main,
             env: environment,
             logFile: join(directory.path, 'logs', `${name}.log`),
           },
@@ -105,8 +108,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     undo.push(() => Promise.all(processes.map((process) => process.stop(DRAIN_MS))));
     launch('api');
     launch('dispatcher');
-    for (const [cls, count] of Object.entries(options.workers))
-      for (let i = 0; i < count; i++) launch(`${cls}-worker`, i === 0 ? `${cls}-worker` : `${cls}-worker-${i + 1}`);
+    if (options.oneWorkerProcess) launch(ALL_STAGES, ALL_STAGES, fileURLToPath(new URL('./all-stages-worker.ts', import.meta.url)));
+    else
+      for (const [cls, count] of Object.entries(options.workers))
+        for (let i = 0; i < count; i++) launch(`${cls}-worker`, i === 0 ? `${cls}-worker` : `${cls}-worker-${i + 1}`);
 
     await untilReady(url, directory.secrets.api_key, options.workers);
     await writeConnection();
@@ -164,7 +169,8 @@ async function untilReady(url: string, apiKey: string, wanted: StackOptions['wor
 }
 
 function pidsOf(processes: readonly SupervisedProcess[]): Connection['pids'] {
-  const workers = (cls: string) => processes.filter((p) => p.name.startsWith(`${cls}-worker`)).flatMap((p) => p.pid ?? []);
+  const workers = (cls: string) =>
+    processes.filter(({ name }) => name === ALL_STAGES || name.startsWith(`${cls}-worker`)).flatMap((p) => p.pid ?? []);
   return {
     api: processes.find((p) => p.name === 'api')?.pid,
     dispatcher: processes.find((p) => p.name === 'dispatcher')?.pid,
