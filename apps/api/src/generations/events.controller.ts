@@ -2,9 +2,9 @@
 import { Readable } from 'node:stream';
 import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
 import { LikenessError, StreamEvents, StreamEventsHeader } from '@likeness/contracts';
-import { readObject } from '@likeness/generation';
 import { one, sql } from '@likeness/platform/db';
 import { SignedQuery } from '@likeness/platform/links';
+import { ObjectMissing } from '@likeness/platform/storage';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { contract, parseContract } from '../http/contract.ts';
@@ -19,6 +19,7 @@ import { hasAll, streamEvents } from './stream-events.ts';
 /** A client that takes nothing for so long, not even a ping, is gone or stuck. */
 const STALLED_MS = 60_000;
 
+const gone = (id: string) => new LikenessError('data_expired', `${id} has no preview any more.`);
 const PreviewRow = z.object({ key: z.string(), data_key: z.instanceof(Uint8Array).nullable() });
 
 @Controller('v1/generations')
@@ -61,8 +62,10 @@ export class EventsController {
       sql`SELECT g.progress->>'preview' AS key, k.wrapped AS data_key FROM generation g LEFT JOIN data_key k ON k.id = coalesce(g.subject_id, g.id)
            WHERE g.id = ${id} AND g.status = 'processing' AND g.progress ? 'preview'`,
     );
-    if (!preview) throw new LikenessError('data_expired', `${id} has no preview any more.`);
-    const bytes = await readObject(this.parts.store, preview.key, preview.data_key);
+    if (!preview) throw gone(id);
+    const bytes = await this.parts.store.get(preview.key, preview.data_key).catch((error: unknown) => {
+      throw error instanceof ObjectMissing ? gone(id) : error;
+    });
     reply.header('cache-control', 'private, no-store').header('x-content-type-options', 'nosniff').type('image/jpeg');
     return Buffer.from(bytes);
   }

@@ -189,6 +189,8 @@ describe('a preview', () => {
     expect([shown.status, shown.headers.get('content-type'), shown.body]).toEqual([200, 'image/jpeg', 'a small picture']);
     const forged = await api().call<Problem>('GET', link.replace('/previews/2', '/previews/3'), { key: null });
     expect([forged.status, forged.body.code]).toEqual([404, 'not_found']);
+    await api().store.remove([key]);
+    expect((await api().call<Problem>('GET', link, { key: null })).status).toBe(410);
     await requestCancel(api().db, api().tenant.id, id);
     await settleCancel(api().db, id, stage);
     const gone = await api().call<Problem>('GET', link, { key: null });
