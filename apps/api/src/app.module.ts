@@ -7,6 +7,7 @@ import { BatchesController } from './batches/batches.controller.ts';
 import { DocsController } from './docs/docs.controller.ts';
 import { EventsController } from './generations/events.controller.ts';
 import { GenerationsController } from './generations/generations.controller.ts';
+import { RemoveGenerationController } from './generations/remove-generation.controller.ts';
 import { HealthController } from './health/health.controller.ts';
 import { Shutdown } from './health/shutdown.ts';
 import { PARTS, type Parts } from './parts.ts';
@@ -16,6 +17,7 @@ import { FilesController } from './replicate/files.controller.ts';
 import { ModelsController } from './replicate/models.controller.ts';
 import { PredictionsController } from './replicate/predictions.controller.ts';
 import { StreamsController } from './replicate/streams.controller.ts';
+import { SubjectsController } from './subjects/subjects.controller.ts';
 import { UploadsController } from './uploads/uploads.controller.ts';
 import { UsageController } from './usage/usage.controller.ts';
 import { DefaultSecretController } from './webhook-endpoints/default-secret.controller.ts';
@@ -28,7 +30,9 @@ import { WebhookEndpointsController } from './webhook-endpoints/webhook-endpoint
     EventsController,
     BatchesController,
     PresetsController,
+    RemoveGenerationController,
     UploadsController,
+    SubjectsController,
     ArtifactsController,
     WebhookEndpointsController,
     WebhookDeliveriesController,

@@ -24,6 +24,7 @@ import {
   withPicture,
 } from './docs/operations.ts';
 import { REPLICATE_TAG, replicatePaths } from './replicate/replicate-paths.ts';
+import { subjectPaths } from './subjects/subject-paths.ts';
 import { usagePaths } from './usage/usage-paths.ts';
 import { webhookEvents, webhookPaths } from './webhook-endpoints/webhook-paths.ts';
 
@@ -78,6 +79,7 @@ const paths: ZodOpenApiPathsObject = {
       },
     },
   },
+  ...subjectPaths,
   ...webhookPaths,
   ...replicatePaths,
   '/v1/queue': {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { getQueueToken } from '@nestjs/bullmq';
 import { NestFactory } from '@nestjs/core';
 import { QUEUES, type QueueName } from '@likeness/contracts';
-import { completeBatches } from '@likeness/generation';
+import { completeBatches, REMOVAL_CHANNEL } from '@likeness/generation';
 import { listen, openDb } from '@likeness/platform/db';
 import { createEgress } from '@likeness/platform/egress';
 import { checkQueue, openQueue } from '@likeness/platform/queue';
@@ -19,6 +19,7 @@ import { Loop } from './loop.ts';
 import { reconcile } from './reconcile.ts';
 import { keepTenants } from './keep-tenants.ts';
 import { BATCH, millisecondsToNext, relayOutbox } from './relay-outbox.ts';
+import { removeData } from './remove-data.ts';
 import { sweepOrphans, sweepRetention } from './sweep-retention.ts';
 import type { Parts } from './parts.ts';
 
@@ -48,8 +49,9 @@ const batches = new Loop('the batches', log, 5_000, () =>
     .then(() => undefined),
 );
 const tenants = new Loop('the keeping of tenants', log, 10_000, () => keepTenants(parts));
-const heard = { outbox: relay.ring, claimed: onClaimed, batch: batches.ring, tenant: tenants.ring };
-const notifications = listen(config.DATABASE_URL, heard, { onReconnected: relay.ring });
+const removal = new Loop('the removal', log, 5_000, () => removeData(parts));
+const heard = { outbox: relay.ring, claimed: onClaimed, batch: batches.ring, tenant: tenants.ring, [REMOVAL_CHANNEL]: removal.ring };
+const notifications = listen(config.DATABASE_URL, heard, { onReconnected: () => (relay.ring(), removal.ring()) });
 const repairs = new Loop('the reconciliation', log, config.RECONCILE_SECONDS * 1_000, () => reconcile(parts));
 const sweeps = new Loop('the sweep', log, 60_000, () => sweepRetention(parts));
 const orphans = new Loop('the sweep of orphans', log, 3_600_000, () => sweepOrphans(parts));
@@ -65,7 +67,7 @@ log.info({ port: health.port }, 'health port is listening');
 onShutdown(log, [
   {
     name: 'the loops',
-    run: () => Promise.all([relay.stop(), batches.stop(), repairs.stop(), sweeps.stop(), orphans.stop(), tenants.stop()]),
+    run: () => Promise.all([relay.stop(), batches.stop(), removal.stop(), repairs.stop(), sweeps.stop(), orphans.stop(), tenants.stop()]),
     limitMs: 2_000,
   },
   { name: 'the notifications', run: () => notifications.close(), limitMs: 500 },

@@ -8,6 +8,7 @@ import { openObjectStore, type ObjectStore } from '@likeness/platform/storage';
 import { createLogger } from '@likeness/platform/telemetry';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { removeData } from './remove-data.ts';
 import { sweepOrphans, sweepRetention } from './sweep-retention.ts';
 
 const log = createLogger('test', 'silent');
@@ -74,7 +75,11 @@ const upload = async (expiredSeconds: number) => {
   );
   return { id, key };
 };
-const sweep = () => sweepRetention({ db, store, log });
+const sweep = async () => {
+  const wait = await sweepRetention({ db, store, log });
+  await removeData({ db, store, log });
+  return wait;
+};
 const Row = z.object({ data_removed: z.boolean(), sequence: z.number(), input: z.unknown(), artifacts: z.number() });
 const read = (id: string) =>
   one(
@@ -114,6 +119,7 @@ describe('the sweep', () => {
     expect(await objects()).toEqual([fresh.key, running.key, pointed.key].sort());
     expect(await store.stat(old.key)).toBeNull();
     await exec(db, sql`UPDATE generation SET expires_at = now() WHERE id = ${finished}`);
+    await sweep();
     await sweep();
     expect((await uploads()).sort()).toEqual([fresh.id, running.id].sort());
   });
@@ -175,8 +181,11 @@ describe('the sweep', () => {
     const id = await generation({ expiresIn: -1 });
     await artifact(id, await put(`t/${tenantId}/${id}/sample/1/images-0`));
     const broken: ObjectStore = { ...store, remove: () => Promise.reject(new Error('the store is away')) };
-    await expect(sweepRetention({ db, store: broken, log })).rejects.toThrow('the store is away');
+    await sweepRetention({ db, store, log });
+    await expect(removeData({ db, store: broken, log })).rejects.toThrow('the store is away');
     expect(await read(id)).toMatchObject({ data_removed: false, artifacts: 1 });
+    await removeData({ db, store, log });
+    expect(await read(id)).toMatchObject({ data_removed: true, artifacts: 0 });
   });
 
   it('removes objects of a day ago that nothing points at', async () => {

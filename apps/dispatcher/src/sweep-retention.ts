@@ -1,4 +1,8 @@
-/** Removes what has served its time, and what nobody ever pointed at. Objects go before the rows that point at them, so that nothing is left without an owner. */
+/**
+ * Finds what has served its time, and removes what nobody ever pointed at. The data of generations and subjects is asked to be removed
+ * (`remove-data.ts`); of everything else, objects go before the rows that point at them, so that nothing is left without an owner.
+ */
+import { eraseExpired, requestRemoval } from '@likeness/generation';
 import { exec, many, sql, tryAdvisoryLock, type Db } from '@likeness/platform/db';
 import type { ObjectStore } from '@likeness/platform/storage';
 import { z } from 'zod';
@@ -13,7 +17,8 @@ const PAUSE_MS = 60_000;
 export async function sweepRetention({ db, store, log }: Pick<Parts, 'db' | 'store' | 'log'>): Promise<number> {
   const more = await tryAdvisoryLock(db, 'likeness.sweep', async () => {
     const swept = {
-      generations: await sweepGenerations(db, store),
+      generations: await sweepGenerations(db),
+      subjects: await eraseExpired(db, BATCH),
       uploads: await sweepUploads(db, store),
       idempotency_keys: await sweepKeys(db),
       deliveries: await sweepDeliveries(db),
@@ -21,7 +26,11 @@ export async function sweepRetention({ db, store, log }: Pick<Parts, 'db' | 'sto
     };
     if (Object.values(swept).some((count) => count > 0)) log.info(swept, 'swept');
     return (
-      swept.generations === BATCH || swept.uploads === BATCH || swept.idempotency_keys === KEY_BATCH || swept.deliveries === DELIVERY_BATCH
+      swept.generations === BATCH ||
+      swept.subjects === BATCH ||
+      swept.uploads === BATCH ||
+      swept.idempotency_keys === KEY_BATCH ||
+      swept.deliveries === DELIVERY_BATCH
     );
   });
   return more === true ? 0 : PAUSE_MS;
@@ -34,34 +43,11 @@ const sweepKeys = (db: Db): Promise<number> =>
           SELECT tenant_id, key FROM idempotency_key WHERE created_at < now() - interval '24 hours' ORDER BY created_at LIMIT ${KEY_BATCH})`,
   );
 
-const Expired = z.object({ id: z.string(), tenant_id: z.string() });
-
-/** Generations past their retention: every object below their key, every artifact row, and the input. The row stays as a record without content. */
-async function sweepGenerations(db: Db, store: ObjectStore): Promise<number> {
-  const expired = await many(
-    db,
-    Expired,
-    sql`SELECT id, tenant_id FROM generation WHERE expires_at <= now() AND NOT data_removed ORDER BY expires_at LIMIT ${BATCH}`,
-  );
-  for (const { id, tenant_id } of expired) {
-    const keys: string[] = [];
-    for await (const { key } of store.list(`t/${tenant_id}/${id}/`)) keys.push(key);
-    await store.remove(keys);
-    await exec(
-      db,
-      sql`
-      WITH emptied AS (
-        UPDATE generation SET data_removed = true, input = '{"reference_images": []}', metadata = '{}', sequence = sequence + 1 WHERE id = ${id} RETURNING id
-      ), bare AS (
-        DELETE FROM artifact USING emptied WHERE artifact.generation_id = emptied.id
-      ), unreadable AS (
-        DELETE FROM data_key USING emptied WHERE data_key.id = emptied.id
-      )
-      SELECT pg_notify('generation', id) FROM emptied`,
-    );
-  }
-  return expired.length;
-}
+/** Generations past their retention lose their data as if somebody had asked for it. */
+const sweepGenerations = async (db: Db): Promise<number> => {
+  const due = sql`SELECT id FROM generation WHERE expires_at <= now() AND removal_requested_at IS NULL AND NOT data_removed ORDER BY expires_at LIMIT ${BATCH}`;
+  return (await requestRemoval(db, sql`id IN (${due})`)).length;
+};
 
 const Upload = z.object({ id: z.string(), object_key: z.string() });
 
@@ -89,6 +75,7 @@ async function sweepUploads(db: Db, store: ObjectStore): Promise<number> {
 
 const ORPHAN_AGE_MS = 24 * 3_600_000;
 const ORPHAN_BATCH = 500;
+const pointingAt = sql`jsonb_build_array(jsonb_build_object('object_key', listed.key))`;
 
 /** Objects of attempts that were never completed (a killed worker's, say). A day old, so that none of a stage at work is among them. */
 export async function sweepOrphans({ db, store, log }: Pick<Parts, 'db' | 'store' | 'log'>, now: number = Date.now()): Promise<void> {
@@ -100,7 +87,9 @@ export async function sweepOrphans({ db, store, log }: Pick<Parts, 'db' | 'store
         db,
         z.object({ key: z.string() }),
         sql`SELECT key FROM unnest(${batch}::text[]) AS listed (key)
-             WHERE NOT EXISTS (SELECT FROM artifact WHERE object_key = key) AND NOT EXISTS (SELECT FROM upload WHERE object_key = key)`,
+             WHERE NOT EXISTS (SELECT FROM artifact WHERE object_key = key) AND NOT EXISTS (SELECT FROM upload WHERE object_key = key)
+               AND NOT EXISTS (SELECT FROM subject s WHERE s.id = split_part(listed.key, '/', 4) AND s.reference_images @> ${pointingAt})
+               AND NOT EXISTS (SELECT FROM cache_entry c WHERE c.subject_id = split_part(listed.key, '/', 4) AND c.artifacts @> ${pointingAt})`,
       );
       await store.remove(orphans.map(({ key }) => key));
       removed += orphans.length;

@@ -51,7 +51,7 @@ function contextFor(reference: string, exempt: string[] = []) {
     db,
     store,
     egress,
-    stage: { tenant_id: tenantId, input: { reference_images: [reference] } },
+    stage: { tenant_id: tenantId, subject_id: null, input: { reference_images: [reference] } },
     keep: (name: string) => Promise.resolve(left.push({ kept: name })).then(() => undefined),
     point: (artifact: { name: string; object_key: string }) => void left.push({ pointed: artifact.name, object_key: artifact.object_key }),
   };

@@ -83,6 +83,12 @@ export const errors = {
     'Set its `status` to enabled first.',
     'whe_06g3hvyn1pqtx0000000000000 is disabled.',
   ),
+  subject_erased: entry(
+    409,
+    'The subject was erased.',
+    'Create a new subject, with the person’s consent; what was erased cannot be had back.',
+    'The subject sub_06g3hvyn1pqtx0000000000000 was erased at 2026-11-24T09:00:00.000Z.',
+  ),
   data_expired: entry(
     410,
     'The data was removed after its retention time, or the link to it has run out.',
@@ -130,6 +136,12 @@ export const errors = {
     'The upload cannot be used.',
     'Upload the file again: it is missing, expired, or does not match its declaration.',
     'The upload upl_06g3hvyn1pqtx0000000000000 is missing, not ready, or expired.',
+  ),
+  consent_required: entry(
+    422,
+    'A subject needs a record of consent.',
+    'Send `consent` with basis, obtained_at and policy_version.',
+    'There is no consent: the pictures of a person are kept only with a record of the ground for it.',
   ),
   input_url_blocked: entry(
     422,
@@ -272,17 +284,20 @@ export class LikenessError extends Error {
   readonly fields: readonly FieldError[];
   /** Seconds after which a repetition makes sense. */
   readonly retryAfter: number | undefined;
+  /** The registry's, but for a code that two kinds of request can meet. */
+  readonly status: number;
 
-  constructor(code: ErrorCode, detail: string, options: { fields?: readonly FieldError[]; retryAfter?: number; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    detail: string,
+    options: { fields?: readonly FieldError[]; retryAfter?: number; status?: number; cause?: unknown } = {},
+  ) {
     super(detail, options.cause === undefined ? {} : { cause: options.cause });
     this.name = 'LikenessError';
     this.code = code;
     this.fields = options.fields ?? [];
     this.retryAfter = options.retryAfter;
-  }
-
-  get status(): number {
-    return errors[this.code].status;
+    this.status = options.status ?? errors[code].status;
   }
 
   get retryable(): boolean {

@@ -52,10 +52,11 @@ const PresetRef = z.string().regex(new RegExp(`^${presetName}(@[1-9]\\d{0,8})?$`
 
 const side = z.int().min(256).max(1024).multipleOf(8);
 
-/** The parameters of a generation. `reference_images` has 1–4 entries; the first is the reference of ConsistentID. */
+/** The parameters of a generation: of a `subject`, or of 1–4 `reference_images`, of which the first is the reference of ConsistentID. */
 export const GenerationInput = z
   .strictObject({
-    reference_images: z.array(ReferenceImage).min(1).max(4),
+    reference_images: z.array(ReferenceImage).min(1).max(4).optional(),
+    subject: id('subject').optional().describe('a subject whose references are used, instead of reference_images'),
     prompt: text(1, PROMPT_MAX).optional().describe('needed, unless the preset has one'),
     negative_prompt: text(0, PROMPT_MAX).optional(),
     num_images: z.int().min(1).max(8).optional(),

@@ -1,7 +1,7 @@
 /** What a client gets back. */
 import { z } from 'zod';
 import { JobError } from './errors.ts';
-import { GenerationInput, Metadata } from './generation-request.ts';
+import { GenerationInput, Metadata, ReferenceImage } from './generation-request.ts';
 import { id } from './ids.ts';
 
 const time = z.iso.datetime();
@@ -21,6 +21,8 @@ export const isTerminal = (status: GenerationStatus): boolean => status !== 'que
  */
 export const AcceptedInput = GenerationInput.required()
   .extend({
+    reference_images: z.array(ReferenceImage).max(4),
+    subject: id('subject').optional(),
     width: z.int().min(1),
     height: z.int().min(1),
     preset: z.string().optional().describe('`name@version` of the preset whose values are in it'),

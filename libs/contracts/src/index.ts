@@ -13,3 +13,4 @@ export * from './tenants.ts';
 export * from './replicate.ts';
 export * from './usage.ts';
 export * from './operations.ts';
+export * from './subjects.ts';

@@ -1,6 +1,7 @@
 /**
- * Bytes between the stages, encrypted under the data key of the generation or its subject. An object's key carries the attempt that wrote it, so that a worker that lost its lease cannot touch
- * what another one writes; it exists for others only once a completed stage points at it.
+ * Bytes between the stages, encrypted under the data key of the generation or its subject. An object's key carries the attempt that
+ * wrote it, so that a worker that lost its lease cannot touch what another one writes; it exists for others only once a completed
+ * stage points at it.
  */
 import { createHash } from 'node:crypto';
 import { LikenessError, newId } from '@likeness/contracts';
@@ -8,6 +9,7 @@ import { many, sql, type Db } from '@likeness/platform/db';
 import { ObjectMissing, type SealedStore, type WrappedKey } from '@likeness/platform/storage';
 import { z } from 'zod';
 import type { ClaimedStage, KeptArtifact } from './generation.ts';
+import { artifactKey } from './object-keys.ts';
 
 export interface NewArtifact {
   readonly bytes: Uint8Array;
@@ -19,9 +21,6 @@ export interface LoadedArtifact {
   readonly bytes: Uint8Array;
   readonly detail: Readonly<Record<string, unknown>>;
 }
-
-export const artifactKey = (stage: ClaimedStage, name: string, index: number): string =>
-  `t/${stage.tenant_id}/${stage.generation_id}/${stage.name}/${stage.attempt}/${name}-${index}`;
 
 /** Writes one object of a stage. */
 export async function writeArtifact(

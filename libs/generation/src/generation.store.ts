@@ -15,6 +15,7 @@ import type { WrappedKey } from '@likeness/platform/storage';
 import { z } from 'zod';
 import { flow } from './flow.ts';
 import { ClaimedStage, type Fence, type KeptArtifact, type Progress, type SavedWork } from './generation.ts';
+import type { Reuse } from './reuse.ts';
 import {
   called,
   deadlineExceeded,
@@ -28,6 +29,7 @@ import {
   queued,
   recorded,
   recordedAs,
+  remembered,
   seldom,
   toBeCanceled,
 } from './statement-parts.ts';
@@ -58,7 +60,7 @@ const claimInBatches = inBatches<Claim, ClaimedStage | null>(async (db, claims) 
     place,
     stage_id: stageId,
     worker_id: workerId,
-    new_key: `\\x${Buffer.from(newKey).toString('hex')}`,
+    new_key: bytea(newKey),
   }));
   const claimed = await many(
     db,
@@ -90,7 +92,9 @@ const claimInBatches = inBatches<Claim, ClaimedStage | null>(async (db, claims) 
       ON CONFLICT (id) DO NOTHING RETURNING id, wrapped
     ), ${recorded('status')}, ${called('started', sql`WHERE started_at = now()`)}
     SELECT claimed.place, claimed.id, claimed.generation_id, claimed.tenant_id, claimed.name, claimed.attempt, claimed.max_attempts, claimed.resume,
-           moved.input, moved.pack, moved.deadline_at, moved.traceparent, coalesce(moved.subject_id, moved.id) AS data_key_id,
+           moved.subject_id, moved.input, moved.pack,
+           (SELECT reference_images->0->>'sha256' FROM subject WHERE id = moved.subject_id) AS reference_sha256,
+           moved.deadline_at, moved.traceparent, coalesce(moved.subject_id, moved.id) AS data_key_id,
            coalesce(keyed.wrapped, known.wrapped) AS data_key, ${notified}, pg_notify('claimed', claimed.queue)
       FROM claimed JOIN moved ON moved.id = claimed.generation_id
       LEFT JOIN keyed ON keyed.id = moved.id LEFT JOIN data_key known ON known.id = coalesce(moved.subject_id, moved.id)`,
@@ -130,6 +134,8 @@ export interface StageResult {
   readonly warnings: readonly string[];
   /** Time that the inference process worked. */
   readonly gpuSeconds: number;
+  /** Of a stage that a subject's generations share: it was found, or is to be remembered. */
+  readonly reuse?: Reuse | null;
 }
 
 /**
@@ -149,12 +155,23 @@ interface Completion {
 
 const completion = (name: StageName) =>
   inBatches<Completion, boolean>(async (db, completions) => {
-    const { next } = flow[name];
-    const wanted = completions.map(({ fence, result: { artifacts, warnings, gpuSeconds } }, place) => {
+    const { next, reusable } = flow[name];
+    const wanted = completions.map(({ fence, result: { artifacts, warnings, gpuSeconds, reuse } }, place) => {
       const images = artifacts.filter((artifact) => artifact.name === 'images');
       const output = images.map(({ id, index, content_type, sha256 }) => ({ id, index, content_type, sha256 }));
       const { id: stage_id, generation_id, attempt } = fence;
-      return { place, stage_id, generation_id, attempt, next_id: newId('stage'), gpu_seconds: gpuSeconds, warnings, artifacts, output };
+      const row = {
+        place,
+        stage_id,
+        generation_id,
+        attempt,
+        next_id: newId('stage'),
+        gpu_seconds: gpuSeconds,
+        warnings,
+        artifacts,
+        output,
+      };
+      return { ...row, cached: Boolean(reuse?.found), cache_key: reuse && bytea(reuse.key), subject_id: reuse?.subject_id };
     });
     const done = await many(
       db,
@@ -162,12 +179,14 @@ const completion = (name: StageName) =>
       sql`
       WITH wanted AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(${json(wanted)}::jsonb) AS w (
-          place int, stage_id text, generation_id text, attempt int, next_id text, gpu_seconds float8, warnings text[], artifacts jsonb, output jsonb)
+          place int, stage_id text, generation_id text, attempt int, next_id text, gpu_seconds float8, warnings text[], artifacts jsonb, output jsonb,
+          cached bool, cache_key bytea, subject_id text)
       ), locked AS (
         SELECT id FROM generation
          WHERE id IN (SELECT generation_id FROM wanted) AND status = 'processing' AND cancel_requested_at IS NULL ORDER BY id FOR UPDATE
       ), done AS (
-        UPDATE stage s SET status = 'succeeded', completed_at = now(), lease_until = NULL, error = NULL, resume = NULL, gpu_seconds = w.gpu_seconds
+        UPDATE stage s SET status = 'succeeded', completed_at = now(), lease_until = NULL, error = NULL, resume = NULL, gpu_seconds = w.gpu_seconds,
+                           cached = w.cached
           FROM locked JOIN wanted w ON w.generation_id = locked.id
          WHERE s.id = w.stage_id AND s.generation_id = locked.id AND s.attempt = w.attempt AND s.status = 'processing'
         RETURNING s.tenant_id, s.name, w.*
@@ -182,7 +201,7 @@ const completion = (name: StageName) =>
                ${next === null ? ending('succeeded') : sql`stage = ${next}, progress = NULL`}
           FROM done WHERE g.id = done.generation_id
         RETURNING g.*, done.place, done.next_id, done.output
-      ), ${next === null ? sql`${recorded('completed')}, ${metered}, ${called('completed', empty, sql`output`)}` : sql`${recorded('status')}, ${queued(next)}`}
+      ), ${reusable ? sql`${remembered},` : empty} ${next === null ? sql`${recorded('completed')}, ${metered}, ${called('completed', empty, sql`output`)}` : sql`${recorded('status')}, ${queued(next)}`}
       SELECT place, ${notified} ${next === null ? empty : sql`, pg_notify('outbox', ${flow[next].queue})`} FROM moved`,
     );
     return inPlaces(completions.length, done).map((found) => found !== null);
@@ -324,6 +343,9 @@ export const requeueUnknown = (db: Db, stageId: StageId): Promise<number> =>
     )
     SELECT pg_notify('outbox', queue) FROM waiting`,
   );
+
+/** Bytes inside JSON. */
+const bytea = (bytes: Uint8Array): string => `\\x${Buffer.from(bytes).toString('hex')}`;
 
 /** The rows of a batch in the order in which they were asked for, with nulls where there is none. */
 function inPlaces<T extends { readonly place: number }>(count: number, rows: readonly T[]): (T | null)[] {

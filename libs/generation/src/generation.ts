@@ -1,5 +1,5 @@
 /** The rows of the journey, as the statements of `generation.store.ts` give them back. */
-import { StageName, type AcceptedInput, type GenerationId, type StageId, type TenantId } from '@likeness/contracts';
+import { StageName, type AcceptedInput, type GenerationId, type StageId, type SubjectId, type TenantId } from '@likeness/contracts';
 import { z } from 'zod';
 
 /** What a paused attempt has left on the row of its stage. */
@@ -16,6 +16,7 @@ export const ClaimedStage = z.object({
   id: z.custom<StageId>(),
   generation_id: z.custom<GenerationId>(),
   tenant_id: z.custom<TenantId>(),
+  subject_id: z.custom<SubjectId>().nullable(),
   name: StageName,
   attempt: z.number(),
   max_attempts: z.number(),
@@ -26,6 +27,8 @@ export const ClaimedStage = z.object({
   resume: SavedWork.nullable(),
   /** Of the request that made the generation; null while traces are off. */
   traceparent: z.string().nullable(),
+  /** Of the subject's reference. */
+  reference_sha256: z.string().nullable(),
   /** What its objects are encrypted under: the generation's own key, or its subject's. */
   data_key_id: z.string(),
   data_key: z.instanceof(Uint8Array),

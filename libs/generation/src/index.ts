@@ -12,6 +12,19 @@ export {
   settleCancel,
   type StageResult,
 } from './generation.store.ts';
+export {
+  emptied,
+  REMOVAL_CHANNEL,
+  removeData,
+  removeObjects,
+  removeRequested,
+  requestRemoval,
+  stop,
+  type Removing,
+} from './remove-data.ts';
+export { beginErasure, continueErasures, eraseExpired } from './erase-subject.ts';
+export { generationPrefix, subjectPrefix } from './object-keys.ts';
+export { fetchPicture } from './fetch-picture.ts';
 export { loadArtifacts, readObject, writeArtifact, type LoadedArtifact, type NewArtifact } from './artifacts.ts';
 export { checkHandlers, runStage, type StageContext, type StageOutcome, type StageParts, type StageWork } from './run-stage.ts';
 export { StagePaused } from './run-stage.ts';

@@ -1,6 +1,7 @@
 import type { Logger } from '@likeness/platform/telemetry';
-import { artifactKey, writeArtifact } from './artifacts.ts';
+import { writeArtifact } from './artifacts.ts';
 import type { ClaimedStage } from './generation.ts';
+import { artifactKey } from './object-keys.ts';
 import type { StageParts } from './run-stage.ts';
 
 /**

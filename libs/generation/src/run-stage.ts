@@ -13,6 +13,7 @@ import { claimStage, completeStage, failStage, requeueStage, settleCancel } from
 import type { ClaimedStage, KeptArtifact, Progress, SavedWork } from './generation.ts';
 import { Heart } from './heart.ts';
 import { Previews } from './previews.ts';
+import { lookUp, type Reuse } from './reuse.ts';
 import { loadSavedWork, saveWork } from './saved-work.ts';
 
 export interface StageContext {
@@ -79,6 +80,7 @@ interface Left {
   saved: SavedWork | null;
   /** Of this attempt and of those that it goes on from. */
   gpuSeconds: number;
+  reuse: Reuse | null;
 }
 
 /** Never throws for what a job can do; only an outage of the database reaches the caller, and then the lease runs out. */
@@ -95,10 +97,12 @@ export async function runStage(parts: StageParts, stageId: StageId, work: StageW
   shutdown.addEventListener('abort', handBack, { once: true });
   if (shutdown.aborted) handBack();
 
-  const left: Left = { artifacts: [], written: [], warnings: [], saved: null, gpuSeconds: stage.resume?.gpu_seconds ?? 0 };
+  const left: Left = { artifacts: [], written: [], warnings: [], saved: null, gpuSeconds: stage.resume?.gpu_seconds ?? 0, reuse: null };
   let early: { readonly reason: unknown } | undefined;
   try {
-    await work(contextOf(parts, stage, { heart, previews, signal: control.signal, left, log }));
+    left.reuse = await lookUp(parts.db, parts.store.vault, stage);
+    if (left.reuse?.found) leave(left, left.reuse.found);
+    else await work(contextOf(parts, stage, { heart, previews, signal: control.signal, left, log }));
   } catch (error) {
     early = { reason: control.signal.aborted ? control.signal.reason : error };
   } finally {
@@ -111,6 +115,12 @@ export async function runStage(parts: StageParts, stageId: StageId, work: StageW
   await remove(parts, log, [...(outcome === 'completed' ? [] : left.written), ...usedUp(stage, outcome, left)]);
   await previews.clear();
   return outcome;
+}
+
+/** What an earlier generation of the subject has come to; no model is asked. */
+function leave(left: Left, { artifacts, warnings }: NonNullable<Reuse['found']>): void {
+  left.artifacts.push(...artifacts);
+  left.warnings.push(...warnings);
 }
 
 interface AtWork {

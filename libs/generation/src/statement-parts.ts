@@ -54,7 +54,16 @@ export function recordedAs(types: Sql): Sql {
 export const metered: Sql = sql`
     metered AS (
       INSERT INTO usage_entry (tenant_id, day, status, images, gpu_seconds, cache_hits)
-      SELECT tenant_id, (completed_at AT TIME ZONE 'UTC')::date, status, images, gpu_seconds, 0 FROM moved
+      SELECT tenant_id, (completed_at AT TIME ZONE 'UTC')::date, status, images, gpu_seconds,
+             CASE WHEN subject_id IS NULL THEN 0 ELSE (SELECT count(*) FROM stage s WHERE s.generation_id = moved.id AND s.cached) END FROM moved
+    )`;
+
+/** The results that are `done`, for the next generations of their subjects. Of two that came to it at once the first is kept. */
+export const remembered: Sql = sql`
+    remembered AS (
+      INSERT INTO cache_entry (tenant_id, key, subject_id, stage, artifacts, warnings)
+      SELECT tenant_id, cache_key, subject_id, name, artifacts, warnings FROM done WHERE cache_key IS NOT NULL AND NOT cached
+      ON CONFLICT (tenant_id, key) DO NOTHING
     )`;
 
 /** The next stage, `next_id`, and its message. */
@@ -93,8 +102,12 @@ export const seldom: Sql = sql`
   WHERE NOT EXISTS (SELECT FROM webhook_delivery d WHERE d.generation_id = moved.id AND d.type = 'generation.progress'
                        AND d.created_at > now() - ${PROGRESS_EVERY_MS}::int * interval '1 millisecond')`;
 
-/** Tells those who wait that the generation has changed, and whoever watches over its batch that one more has ended. For a SELECT from `moved`. */
-export const notified: Sql = sql`pg_notify('generation', moved.id), CASE WHEN moved.completed_at IS NOT NULL AND moved.batch_id IS NOT NULL THEN pg_notify('batch', moved.batch_id) END`;
+/**
+ * Tells those who wait that the generation has changed, and when it has ended those who watch over its batch or wait to remove its data.
+ * For a SELECT from `moved`.
+ */
+export const notified: Sql = sql`pg_notify('generation', moved.id), CASE WHEN moved.completed_at IS NOT NULL AND moved.batch_id IS NOT NULL THEN pg_notify('batch', moved.batch_id) END,
+  CASE WHEN moved.completed_at IS NOT NULL AND moved.removal_requested_at IS NOT NULL THEN pg_notify('removal', moved.id) END`;
 
 /**
  * Assignments that number one more message of a stage. The queue drops an id that it has seen, and a worker may be done with the

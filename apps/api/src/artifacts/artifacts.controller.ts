@@ -59,7 +59,7 @@ async function findArtifact(db: Db, id: string): Promise<z.infer<typeof Artifact
     db,
     ArtifactRow,
     sql`
-      SELECT a.generation_id, a.index, a.object_key, k.wrapped AS data_key, a.content_type, a.size, a.sha256, g.data_removed OR coalesce(g.expires_at <= now(), false) AS gone
+      SELECT a.generation_id, a.index, a.object_key, k.wrapped AS data_key, a.content_type, a.size, a.sha256, g.data_removed OR g.removal_requested_at IS NOT NULL OR coalesce(g.expires_at <= now(), false) AS gone
         FROM artifact a JOIN generation g ON g.id = a.generation_id LEFT JOIN data_key k ON k.id = a.data_key_id
        WHERE a.id = ${id}`,
   );

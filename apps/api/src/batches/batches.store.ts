@@ -14,8 +14,7 @@ import {
 } from '@likeness/contracts';
 import { empty, many, one, sql, type Db, type Sql } from '@likeness/platform/db';
 import { z } from 'zod';
-import { refusalOf } from '../generations/insert-generations.ts';
-import { Refusal } from '../limits/admission.ts';
+import { Judgement, refusalOf } from '../generations/insert-generations.ts';
 
 const BatchView = z.object({
   id: z.custom<BatchId>(),
@@ -66,7 +65,7 @@ export const listBatches = (db: Db, tenantId: TenantId, before: BatchId | undefi
 /** Why there is no generation: found before the statement that made the batch, or by it. */
 export const Rejection = z.object({ code: ErrorCode, detail: z.string(), errors: z.array(FieldError).optional() });
 export type Rejection = z.infer<typeof Rejection>;
-const Unadmitted = z.object({ unusable: z.string().nullable(), refusal: Refusal.nullable() });
+const Unadmitted = Judgement.omit({ admitted: true, created: true });
 
 const ItemView = z.object({
   place: z.number(),

@@ -102,7 +102,8 @@ function batchRows(
     ), itemized AS (
       INSERT INTO batch_item (batch_id, place, custom_id, generation_id, error)
       SELECT batched.id, i.place, i.custom_id, created.id,
-             coalesce(i.error, CASE WHEN created.id IS NULL THEN jsonb_build_object('unusable', judged.unusable, 'refusal', room.refusal) END)
+             coalesce(i.error, CASE WHEN created.id IS NULL THEN jsonb_build_object(
+               'unusable', judged.unusable, 'subject', judged.subject, 'subject_is', judged.subject_is, 'refusal', room.refusal) END)
         FROM batched, room, jsonb_to_recordset(${json(items)}::jsonb) AS i (place int, custom_id text, generation_id text, error jsonb)
         LEFT JOIN created ON created.id = i.generation_id
         LEFT JOIN wanted ON wanted.id = i.generation_id LEFT JOIN judged ON judged.place = wanted.place

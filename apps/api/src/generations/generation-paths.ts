@@ -77,6 +77,8 @@ const createGeneration: ZodOpenApiOperationObject = {
       ...withPicture,
       ...withIdempotency,
       'upload_invalid',
+      'not_found',
+      'subject_erased',
       'input_url_blocked',
       'webhook_url_blocked',
       'queue_full',
@@ -115,6 +117,20 @@ const getGeneration: ZodOpenApiOperationObject = {
   },
 };
 
+const removeGeneration: ZodOpenApiOperationObject = {
+  tags: ['generations'],
+  operationId: 'removeGeneration',
+  summary: 'Stop a generation if need be, and remove its data',
+  description: 'Input, output, metadata and every object go; the generation stays as a record with `data_removed`.',
+  security: security('generations:write'),
+  requestParams: { path: pathId('generation') },
+  responses: {
+    '202': { description: 'It is being stopped or its data removed.', content: json(Generation) },
+    '204': { description: 'Its data has been removed.' },
+    ...problems(...everywhere, ...withKey, 'not_found'),
+  },
+};
+
 export const generationPaths: ZodOpenApiPathsObject = {
   '/v1/generations': {
     post: createGeneration,
@@ -130,7 +146,7 @@ export const generationPaths: ZodOpenApiPathsObject = {
       },
     },
   },
-  '/v1/generations/{id}': { get: getGeneration },
+  '/v1/generations/{id}': { get: getGeneration, delete: removeGeneration },
   '/v1/generations/{id}/cancel': {
     post: {
       tags: ['generations'],

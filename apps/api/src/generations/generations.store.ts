@@ -45,6 +45,7 @@ export const GenerationView = z.object({
   /** 1 = next; counted to 1,000; null unless queued. */
   position: z.number().nullable(),
   stage_ms: z.record(z.string(), z.number()),
+  cache: z.object({ parse: z.boolean(), embed: z.boolean() }),
   output: z.array(
     z.object({
       id: z.custom<ArtifactId>(),
@@ -63,7 +64,7 @@ const views = (condition: Sql): Sql => sql`
   SELECT g.id, g.status, g.stage, g.sequence, g.input, g.pack, g.priority, g.metadata, g.progress, g.error, g.warnings, g.gpu_seconds, g.images,
          g.cancel_requested_at, g.deadline_at, g.created_at, g.started_at, g.completed_at, g.expires_at, g.retry_of, g.batch_id, g.custom_id,
          g.data_removed OR coalesce(g.expires_at <= now(), false) AS data_removed,
-         s.attempt, s.stage_ms,
+         s.attempt, s.stage_ms, s.cache,
          CASE WHEN g.status = 'queued' THEN (
            SELECT count(*)::int FROM (
              SELECT FROM stage ahead WHERE ahead.queue = s.queue AND ahead.status = 'queued' AND ahead.queued_at <= s.queued_at LIMIT 1000) AS counted
@@ -75,7 +76,8 @@ const views = (condition: Sql): Sql => sql`
     FROM generation g
    CROSS JOIN LATERAL (
      SELECT coalesce((array_agg(attempt ORDER BY queued_at DESC))[1], 0) AS attempt, (array_agg(queue ORDER BY queued_at DESC))[1] AS queue, max(queued_at) AS queued_at,
-            coalesce(jsonb_object_agg(name, extract(epoch FROM completed_at - started_at) * 1000) FILTER (WHERE completed_at IS NOT NULL AND started_at IS NOT NULL), '{}') AS stage_ms
+            coalesce(jsonb_object_agg(name, extract(epoch FROM completed_at - started_at) * 1000) FILTER (WHERE completed_at IS NOT NULL AND started_at IS NOT NULL), '{}') AS stage_ms,
+            jsonb_build_object('parse', coalesce(bool_or(cached AND name = 'parse'), false), 'embed', coalesce(bool_or(cached AND name = 'embed'), false)) AS cache
        FROM stage WHERE generation_id = g.id
    ) AS s
    WHERE ${condition}`;

@@ -42,7 +42,14 @@ export interface Insertion {
   readonly also?: Sql;
 }
 
-const Judgement = z.object({ unusable: z.string().nullable(), refusal: Refusal.nullable(), admitted: z.boolean(), created: z.boolean() });
+export const Judgement = z.object({
+  unusable: z.string().nullable(),
+  subject: z.string().nullable(),
+  subject_is: z.enum(['usable', 'erased', 'missing']).nullable(),
+  refusal: Refusal.nullable(),
+  admitted: z.boolean(),
+  created: z.boolean(),
+});
 export type Judgement = z.infer<typeof Judgement>;
 
 /** What has become of each, in the order given. None is created when another request has used the idempotency key meanwhile. */
@@ -71,14 +78,18 @@ export function insertGenerations(
       SELECT * FROM jsonb_to_recordset(${json(rows)}::jsonb) AS w (
         place int, id text, stage_id text, input jsonb, pack jsonb, priority text, metadata jsonb, webhook text, webhook_events text[],
         webhook_format text, retention interval, deadline_seconds float8, custom_id text, retry_of text)
+    ), subjects AS MATERIALIZED (  -- locked, so that an erasure which begins now will see what is made here
+      SELECT id, erased_at IS NULL AND coalesce(expires_at > now(), true) AS usable FROM subject
+       WHERE id IN (SELECT input->>'subject' FROM wanted) AND tenant_id = ${tenantId} FOR SHARE
     ), judged AS MATERIALIZED (
-      SELECT place, (
+      SELECT place, input->>'subject' AS subject, CASE WHEN input ? 'subject' THEN coalesce(
+        (SELECT CASE WHEN s.usable THEN 'usable' ELSE 'erased' END FROM subjects s WHERE s.id = input->>'subject'), 'missing') END AS subject_is, (
         SELECT min(reference) FROM jsonb_array_elements_text(input->'reference_images') AS used (reference)
          WHERE reference NOT LIKE 'http%' AND NOT EXISTS (
            SELECT FROM upload u WHERE u.id = reference AND u.tenant_id = ${tenantId} AND u.status = 'ready' AND (${expiredUploads}::bool OR u.expires_at > now()))
       ) AS unusable FROM wanted
     ), usable AS (
-      SELECT place, row_number() OVER (ORDER BY place) AS nth FROM judged WHERE unusable IS NULL
+      SELECT place, row_number() OVER (ORDER BY place) AS nth FROM judged WHERE unusable IS NULL AND coalesce(subject_is, 'usable') = 'usable'
     ), room AS MATERIALIZED (
       SELECT r.admitted AS room, r.refusal
         FROM admission(${tenantId}, ARRAY(SELECT (input->>'num_images')::int FROM usable JOIN wanted USING (place) ORDER BY nth)) AS r
@@ -88,9 +99,10 @@ export function insertGenerations(
       ${claimKey(tenantId, idempotent, { id: resourceId, status: 202 }, sql`(${regardless}::bool OR EXISTS (SELECT FROM admitted))`)}
     ), created AS (
       INSERT INTO generation (id, tenant_id, status, stage, input, pack, priority, metadata, webhook_url, webhook_events, webhook_format,
-                              retention, deadline_at, batch_id, custom_id, retry_of, traceparent)
+                              retention, deadline_at, batch_id, custom_id, retry_of, traceparent, subject_id)
       SELECT id, ${tenantId}, 'queued', ${FIRST_STAGE}, input, pack, priority, metadata, webhook, webhook_events, webhook_format,
-             coalesce(retention, (SELECT t.retention::interval FROM tenant t WHERE t.id = ${tenantId})), now() + deadline_seconds * interval '1 second', ${batchId}, custom_id, retry_of, ${traceparent}
+             coalesce(retention, (SELECT t.retention::interval FROM tenant t WHERE t.id = ${tenantId})), now() + deadline_seconds * interval '1 second', ${batchId}, custom_id, retry_of,
+             ${traceparent}, input->>'subject'
         FROM wanted JOIN admitted USING (place) WHERE ${keyIsOurs(idempotent)}
       RETURNING id, sequence, priority
     ), staged AS (
@@ -105,7 +117,7 @@ export function insertGenerations(
     ), told AS (
       SELECT count(pg_notify('outbox', ${queue})) FROM (SELECT FROM created LIMIT 1) AS any_created
     ) ${also}
-    SELECT unusable, room.refusal, admitted.place IS NOT NULL AS admitted, created.id IS NOT NULL AS created
+    SELECT unusable, subject, subject_is, room.refusal, admitted.place IS NOT NULL AS admitted, created.id IS NOT NULL AS created
       FROM told, room, judged JOIN wanted USING (place) LEFT JOIN admitted USING (place) LEFT JOIN created USING (id)
      ORDER BY place`,
   );
@@ -121,7 +133,9 @@ const rowOf = ({ pack: { name, version, trained }, ...one }: NewGeneration) => (
 });
 
 /** Why one was not made; undefined for one that was, or that another request with the same key has made. */
-export function refusalOf({ unusable, refusal, admitted }: Judgement): LikenessError | undefined {
+export function refusalOf({ unusable, subject, subject_is, refusal, admitted }: Judgement): LikenessError | undefined {
+  if (subject_is === 'missing') return new LikenessError('not_found', `There is no subject ${subject}.`);
+  if (subject_is === 'erased') return new LikenessError('subject_erased', `The subject ${subject} was erased.`);
   if (unusable !== null) return new LikenessError('upload_invalid', `The upload ${unusable} is missing, not ready, or expired.`);
   return admitted || refusal === null ? undefined : refusalError(refusal);
 }

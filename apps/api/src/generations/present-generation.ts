@@ -45,7 +45,7 @@ export function presentGeneration(view: GenerationView, { config, signer }: Pick
     metadata,
     usage: { gpu_seconds: view.gpu_seconds, images: view.images },
     timings_ms: timingsOf(view),
-    cache: { parse: false, embed: false },
+    cache: view.cache,
     urls: { get: url, cancel: `${url}/cancel`, events: `${url}/events` },
   };
 }

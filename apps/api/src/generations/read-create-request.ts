@@ -45,24 +45,47 @@ export function fromJson(json: unknown): CreateRequest {
   return { body: { ...rest, input: others }, references, identity: [json] };
 }
 
-/** The pictures take a way of their own. @throws LikenessError `image_unreadable` */
-export function splitReferences({ reference_images, ...others }: GenerationInput): {
+/** The pictures take a way of their own. @throws LikenessError `validation_failed`, `image_unreadable` */
+export function splitReferences({ reference_images = [], ...others }: GenerationInput): {
   references: CreateRequest['references'];
   others: CreateRequest['body']['input'];
 } {
+  checkSource(others.subject, reference_images.length);
   return { references: reference_images.map((reference) => (reference.startsWith('data:') ? fromDataUri(reference) : reference)), others };
 }
 
-function fromForm({ files, fields }: Form): CreateRequest {
+function fromForm(form: Form): CreateRequest {
+  const { json, files } = readPictureForm(form, 0);
+  const body = parseContract(CreateGenerationPart, json);
+  if (body.input.subject === undefined) checkCount(files.length, 1);
+  checkSource(body.input.subject, files.length);
+  return { body, references: files, identity: [body, files.map((file) => file.sha256)] };
+}
+
+/** Either a subject or pictures. @throws LikenessError `validation_failed` */
+export function checkSource(subject: string | undefined, pictures: number): void {
+  if (subject !== undefined && pictures > 0)
+    throw refused([
+      { pointer: '/input/subject', detail: `and reference_images exclude each other; got ${subject} and ${pictures} pictures` },
+    ]);
+  if (subject === undefined && pictures === 0)
+    throw refused([{ pointer: '/input/reference_images', detail: 'is required: 1 to 4 pictures, or a subject instead' }]);
+}
+
+/** The parts `request`, parsed, and `image`. */
+export function readPictureForm({ files, fields }: Form, least: 0 | 1): { json: unknown; files: readonly ReceivedPicture[] } {
   const unknown = [...fields.keys(), ...files.map((file) => file.name)].filter((name) => name !== 'request' && name !== 'image');
   if (unknown.length > 0)
     throw refused(unknown.map((name) => ({ pointer: `/${name}`, detail: 'is not known; the parts are "image" and "request"' })));
   const text = fields.get('request');
   if (text === undefined) throw refused([{ pointer: '/request', detail: 'is required: the JSON of the request' }]);
-  if (files.length < 1 || files.length > 4)
-    throw refused([{ pointer: '/image', detail: `must be given 1 to 4 times, each with a file name; got ${files.length}` }]);
-  const body = parseContract(CreateGenerationPart, parseJson(text));
-  return { body, references: files, identity: [body, files.map((file) => file.sha256)] };
+  checkCount(files.length, least);
+  return { json: parseJson(text), files };
+}
+
+function checkCount(pictures: number, least: 0 | 1): void {
+  if (pictures < least || pictures > 4)
+    throw refused([{ pointer: '/image', detail: `must be given 1 to 4 times, each with a file name; got ${pictures}` }]);
 }
 
 function parseJson(text: string): unknown {
@@ -73,7 +96,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-function fromDataUri(uri: string): ReceivedPicture {
+export function fromDataUri(uri: string): ReceivedPicture {
   const base64 = uri.slice(uri.indexOf(',') + 1);
   const bytes = Buffer.from(base64, 'base64');
   // Node skips what is no base64; then the lengths differ.

@@ -19,6 +19,7 @@ export function resolveInput(
   const { defaults } = pack;
   const steps = input.steps ?? defaults.steps;
   const resolved: ResolvedInput = {
+    ...(input.subject !== undefined && { subject: input.subject }),
     prompt: input.prompt,
     negative_prompt: input.negative_prompt ?? defaults.negative_prompt,
     num_images: input.num_images ?? 1,

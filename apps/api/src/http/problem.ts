@@ -41,11 +41,11 @@ function statusOf(thrown: unknown): number | undefined {
 
 /** The document. `type` leads to the page of the codes. */
 export function problemOf(error: LikenessError, requestId: string, publicUrl: string): Problem {
-  const { status, title, hint, retryable } = errors[error.code];
+  const { title, hint, retryable } = errors[error.code];
   return {
     type: `${publicUrl}/docs/errors#${error.code}`,
     title,
-    status,
+    status: error.status,
     code: error.code,
     detail: error.message,
     hint,
