@@ -1,6 +1,7 @@
 /** BullMQ on Redis or on Postgres: one API, the configuration picks the backend. */
-import { createPostgresBackend, setDefaultBackendFactory, type DefaultJobOptions, type QueueOptions, type WorkerOptions } from 'bullmq';
+import { setDefaultBackendFactory, type DefaultJobOptions, type QueueOptions, type WorkerOptions } from 'bullmq';
 import type { CommonConfig } from '../config/index.ts';
+import { createPatientBackend } from './patient-backend.ts';
 
 export type QueueConfig = Pick<CommonConfig, 'DATABASE_URL' | 'REDIS_URL'>;
 
@@ -23,7 +24,7 @@ export const WORKER_OPTIONS = {
  * before the first of these is made.
  */
 export function queueOptions({ DATABASE_URL, REDIS_URL }: QueueConfig): QueueOptions {
-  setDefaultBackendFactory(REDIS_URL === undefined ? createPostgresBackend : undefined);
+  setDefaultBackendFactory(REDIS_URL === undefined ? createPatientBackend : undefined);
   const connection =
     REDIS_URL === undefined ? postgresConnection(DATABASE_URL) : { url: REDIS_URL, retryStrategy, maxRetriesPerRequest: null };
   return { connection, prefix: 'likeness', defaultJobOptions: JOB_OPTIONS, streams: { events: { maxLen: 1_000 } } };
