@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { flow } from '@likeness/generation';
 import { many, openDb, sql } from '@likeness/platform/db';
 import { z } from 'zod';
-import { during, patiently, seconds, until, type Fault } from './fault.ts';
+import { during, patiently, processesOf, seconds, signal, until, type Fault } from './fault.ts';
 import { OBJECT_FAULTS } from './object-store-faults.ts';
 import { randomFault } from './tcp-proxy.ts';
 import type { Border, World } from './world.ts';
@@ -65,6 +65,18 @@ export const serverFaults: readonly Fault[] = [
       }),
   },
   { kind: 'postgres full', lasts: 10, inject: (world) => during('postgres full', 'postgres', () => exhaustConnections(world)) },
+  {
+    kind: 'start beside a full postgres',
+    lasts: 15,
+    inject: (world, random) =>
+      during('start beside a full postgres', 'dispatcher and a worker', () =>
+        exhaustConnections(world, async () => {
+          for (const victim of [processesOf(world).find(({ name }) => name === 'dispatcher'), random.pick(processesOf(world).slice(2))])
+            if (victim) signal(victim.pid, 'SIGKILL');
+          await seconds(5);
+        }),
+      ),
+  },
   { kind: 'deadlock', lasts: 10, inject: (world) => during('deadlock', 'postgres', () => deadlock(world)) },
   ...OBJECT_FAULTS.map((fault): Fault => ({
     kind: `objects ${fault}`,
@@ -157,13 +169,24 @@ async function emptyQueues({ db }: World): Promise<void> {
 }
 
 /** Takes every connection that the server has, for a few seconds. */
-async function exhaustConnections({ postgres, proxies }: World): Promise<void> {
+async function exhaustConnections({ postgres, proxies }: World, meanwhile: () => Promise<void> = () => seconds(5)): Promise<void> {
   const url = proxies.postgres && postgres.urlThrough(proxies.postgres);
   if (url === undefined) return;
   const hog = openDb(url, { max: 250, name: 'likeness-faults-hog' });
-  const taken = await Promise.allSettled(Array.from({ length: 210 }, () => hog.pool.connect()));
-  await seconds(5);
-  for (const one of taken) if (one.status === 'fulfilled') one.value.release(true);
+  let over = false;
+  const take = async () => {
+    const taken = await hog.pool.connect();
+    while (!over) await seconds(0.1);
+    taken.release(true);
+  };
+  const takers = Array.from({ length: 210 }, () => take().catch(() => undefined));
+  await seconds(1);
+  // Somebody else's connection that ends makes room for one more.
+  const more = setInterval(() => takers.push(take().catch(() => undefined)), 50);
+  await meanwhile();
+  clearInterval(more);
+  over = true;
+  await Promise.all(takers);
   await hog.close();
 }
 
