@@ -8,7 +8,13 @@ const schema = z.object({
   SIGNING_SECRET: variable(z.string().min(32), { description: 'signs links', secret: true }),
   PUBLIC: variable(flag.default(false), { description: 'whether everybody may' }),
 });
-const good = { DATABASE_URL: 'postgres://u:p@h/d', OBJECT_STORE_URL: 'file:///objects', PORT: '4000', SIGNING_SECRET: 'x'.repeat(32) };
+const good = {
+  DATABASE_URL: 'postgres://u:p@h/d',
+  OBJECT_STORE_URL: 'file:///objects',
+  DATA_KEY_SECRET: 'y'.repeat(32),
+  PORT: '4000',
+  SIGNING_SECRET: 'x'.repeat(32),
+};
 
 describe('the environment', () => {
   it('is parsed into values with their defaults; what is empty counts as absent', () => {
@@ -24,6 +30,7 @@ describe('the environment', () => {
     ).toEqual({
       DATABASE_URL: 'postgres://u:p@h/d',
       OBJECT_STORE_URL: 'file:///objects',
+      DATA_KEY_SECRET: 'y'.repeat(32),
       PORT: 4000,
       SIGNING_SECRET: 'x'.repeat(32),
       PUBLIC: true,
