@@ -7,7 +7,7 @@ export const PRESET_CATEGORIES = ['accessory', 'background', 'action', 'style'] 
 const PresetCategory = z.enum(PRESET_CATEGORIES);
 
 /** What a preset may set: everything but the person. `{subject}` in the prompt becomes the request's `subject_description`. */
-export const PresetInput = GenerationInput.omit({ reference_images: true, preset: true, subject_description: true })
+export const PresetInput = GenerationInput.omit({ reference_images: true, subject: true, preset: true, subject_description: true })
   .partial()
   .meta({ id: 'PresetInput', description: '`{subject}` in `prompt` becomes the request’s `subject_description`' });
 export type PresetInput = z.infer<typeof PresetInput>;

@@ -3,11 +3,13 @@ import { claimStage, completeBatches, failStage, settleCancel } from '@likeness/
 import { exec, many, sql } from '@likeness/platform/db';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { useApi, type Tenant } from '../testing/api.ts';
+import { picture as makePicture, useApi, type Tenant } from '../testing/api.ts';
 
 const api = useApi({ EGRESS_ALLOW_CIDRS: '192.0.2.0/24' });
 const picture = 'https://93.184.215.14/a.jpg';
 const input = { reference_images: [picture], prompt: 'a person', pack: 'noop' };
+
+const dataUri = async () => `data:image/jpeg;base64,${(await makePicture()).toString('base64')}`;
 
 type List<T> = { data: T[]; next_cursor: string | null };
 const send = <T = Batch>(json: unknown, headers: Record<string, string> = {}, key = api().tenant.key) =>
@@ -102,6 +104,31 @@ describe('POST /v1/batches', () => {
     });
     expect(own).toMatchObject({ input: { prompt: 'somebody else', steps: 7, seed: 2 }, metadata: { order: '17', size: 'L' } });
     expect(Date.parse(own?.deadline_at ?? '') - Date.parse(own?.created_at ?? '')).toBe(3_600_000);
+  });
+
+  it('takes the person of the item for that of the batch', async () => {
+    const consent = { basis: 'consent', obtained_at: '2026-01-01T00:00:00Z', policy_version: '1' };
+    const { status, body: subject } = await api().call<{ id: string }>('POST', '/v1/subjects', {
+      json: { reference_images: [await dataUri()], consent },
+    });
+    expect(status, JSON.stringify(subject)).toBe(201);
+    const { reference_images, ...scene } = input;
+    const batch = await make(
+      [
+        { custom_id: 'the batch’s' },
+        { custom_id: 'a subject', input: { subject: subject.id } },
+        { custom_id: 'both', input: { subject: subject.id, reference_images } },
+      ],
+      { defaults: { input: { ...scene, reference_images } } },
+    );
+    const items = await itemsOf(batch.id);
+    expect(outcomes(items).map(([, status, code]) => [status, code])).toEqual([
+      ['queued', undefined],
+      ['queued', undefined],
+      ['rejected', 'validation_failed'],
+    ]);
+    const { body } = await api().call<Generation>('GET', `/v1/generations/${items[1]?.generation_id}`);
+    expect(body.input).toMatchObject({ subject: subject.id });
   });
 
   it('rejects what is wrong, and why, and nothing else', async () => {

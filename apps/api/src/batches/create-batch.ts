@@ -80,7 +80,14 @@ function createJudge(parts: AcceptParts, principal: Principal, defaults: NonNull
 function withDefaults(item: Item, { input, metadata }: NonNullable<CreateBatch['defaults']>): unknown {
   const merged = (all: object | undefined, own: unknown): unknown =>
     own === undefined ? all : typeof own === 'object' && own !== null && !Array.isArray(own) ? { ...all, ...own } : own;
-  return { ...item, input: merged(input, item['input']), metadata: merged(metadata, item['metadata']) };
+  return { ...item, input: merged(withoutSource(input, item['input']), item['input']), metadata: merged(metadata, item['metadata']) };
+}
+
+/** An item that names its person, by pictures or as a subject, means neither those nor that of the batch. */
+function withoutSource(input: object | undefined, own: unknown): object | undefined {
+  const names = typeof own === 'object' && own !== null && ('subject' in own || 'reference_images' in own);
+  if (!input || !names) return input;
+  return Object.fromEntries(Object.entries(input).filter(([name]) => name !== 'subject' && name !== 'reference_images'));
 }
 
 /** The batch and its items; those that the statement itself does not admit are told why by its own words. */

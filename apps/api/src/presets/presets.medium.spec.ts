@@ -61,6 +61,7 @@ describe('presets', () => {
     ['a version in the name', { name: 'a@1', input: { steps: 1 } }, '/name'],
     ['nothing to set', { name: 'a', input: {} }, '/input'],
     ['a picture', { name: 'a', input: { reference_images: ['https://a/b'] } }, '/input/reference_images'],
+    ['a subject', { name: 'a', input: { subject: newId('subject') } }, '/input/subject'],
     ['a preset of a preset', { name: 'a', input: { preset: 'red-hat' } }, '/input/preset'],
     ['a value that is not allowed', { name: 'a', input: { steps: 0 } }, '/input/steps'],
     ['a category that is none', { name: 'a', input: { steps: 1 }, category: 'food' }, '/category'],
