@@ -188,6 +188,24 @@ describe('the sweep', () => {
     expect(await read(id)).toMatchObject({ data_removed: true, artifacts: 0 });
   });
 
+  it('leaves the references and reusable results of subjects, and removes what lies beside them', async () => {
+    const id = newId('subject');
+    const [reference, face, left] = await Promise.all(
+      ['references/0', 'cache/gen_a/parse/1/face-0', 'cache/gen_a/parse/2/face-0'].map((key) => put(`t/${tenantId}/subjects/${id}/${key}`)),
+    );
+    await exec(
+      db,
+      sql`INSERT INTO subject (id, tenant_id, reference_images) VALUES (${id}, ${tenantId}, ${json([{ object_key: reference, size: 6 }])}::jsonb)`,
+    );
+    await exec(
+      db,
+      sql`INSERT INTO cache_entry (tenant_id, key, subject_id, stage, artifacts) VALUES (${tenantId}, 'k', ${id}, 'parse', ${json([{ object_key: face, name: 'face' }])}::jsonb)`,
+    );
+    await sweepOrphans({ db, store, log }, Date.now() + 25 * 3_600_000);
+    expect(await objects()).toEqual([face, reference].sort());
+    expect(left).toBeDefined();
+  });
+
   it('removes objects of a day ago that nothing points at', async () => {
     const id = await generation();
     const { key } = await upload(-60);
