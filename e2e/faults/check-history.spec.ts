@@ -183,6 +183,11 @@ const histories: [string, (history: History) => Partial<History>, string][] = [
     'sequences rise without gap or repeat: is at sequence 7 and has the events 1 2 3 5 6 7',
   ],
   [
+    'a change that does not raise the sequence',
+    ({ changes }) => ({ changes: replaced(changes, (change) => change.sequence === 5, { sequence: 4 }) }),
+    'sequences rise without gap or repeat: went from sequence 4 to 4',
+  ],
+  [
     'an event twice',
     ({ events }) => ({ events: [...events.slice(0, 6), ...events.slice(5, 6)] }),
     'sequences rise without gap or repeat: is at sequence 7 and has the events 1 2 3 4 5 6 6',
