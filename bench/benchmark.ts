@@ -23,6 +23,8 @@ export interface BenchOptions {
   readonly finished: number;
   /** Whether one process runs all three stages. */
   readonly oneProcess: boolean;
+  /** No-op stages that a worker has at work at once; 1 = as with models. */
+  readonly concurrency: number;
   /** Of `soak`. */
   readonly minutes: number;
 }
@@ -55,18 +57,29 @@ export interface NoopStack extends ScratchStack {
 
 /** The whole system with stages that do nothing, so that only the platform is measured. */
 export async function withNoopStack<T>(
-  { profile, finished, oneProcess }: BenchOptions,
+  { profile, finished, oneProcess, concurrency }: BenchOptions,
   say: (line: string) => void,
   work: (stack: NoopStack) => Promise<T>,
   options: Partial<StackOptions> = {},
 ): Promise<T> {
   const servers = profile === 'distributed' ? [await startRedis(), await startS3('likeness-bench')] : [];
   const [redis, s3] = servers;
-  const scratch = await startScratchStack({ pack: 'noop', redisUrl: redis?.url, s3Url: s3?.url, oneWorkerProcess: oneProcess, ...options });
+  const scratch = await startScratchStack({
+    pack: 'noop',
+    redisUrl: redis?.url,
+    s3Url: s3?.url,
+    oneWorkerProcess: oneProcess,
+    env: { WORKER_CONCURRENCY: String(concurrency) },
+    ...options,
+  });
   try {
     if (finished > 0) await seedFinished(scratch.stack.databaseUrl, finished, say);
     const upload = (await scratch.client.upload(scratch.photo)).id;
-    return await work({ ...scratch, upload, parameters: { pack: 'noop', profile, finished_jobs: finished, one_process: oneProcess } });
+    return await work({
+      ...scratch,
+      upload,
+      parameters: { pack: 'noop', profile, finished_jobs: finished, one_process: oneProcess, concurrency },
+    });
   } finally {
     await scratch.close();
     await Promise.all(servers.map((server) => server.stop()));

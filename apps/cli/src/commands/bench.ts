@@ -13,6 +13,7 @@ export const benchCommand = () =>
     .option('--profile <name>', 'what the platform stands on: embedded or distributed')
     .option('--finished <count>', 'jobs that lie finished in the tables before')
     .option('--one-process', 'all three stages in one process')
+    .option('--concurrency <count>', 'no-op stages that a worker has at work at once')
     .option('--minutes <count>', 'how long a soak takes')
     .option('--json <file>', 'write the report there')
     .action((name: string, options: { oneProcess?: boolean } & Record<string, string | undefined>) => {
