@@ -16,6 +16,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ApiConfig } from './api.config.ts';
+import { board, BOARD_PATH } from './admin/board.ts';
 import { AppModule } from './app.module.ts';
 import { followChanges } from './generations/changes.ts';
 import { createAuthenticator } from './http/api-keys.ts';
@@ -54,7 +55,12 @@ export async function createApi(config: ApiConfig, log: Logger): Promise<NestFas
     logger: false,
     abortOnError: false,
   });
-  app.useGlobalFilters(new ProblemFilter(config.PUBLIC_URL, routes, log));
+  const problems = new ProblemFilter(config.PUBLIC_URL, routes, log);
+  app.useGlobalFilters(problems);
+  await app.register(
+    board(config, (error, request, reply) => problems.answer(error, request, reply)),
+    { prefix: BOARD_PATH },
+  ); // before replies are decorated: it decorates its own
   await app.register(fastifyMultipart);
   await app.register(fastifyStatic, { root: fileURLToPath(new URL('static/', import.meta.resolve('@fastify/swagger-ui'))), serve: false });
   return app.init();

@@ -28,7 +28,7 @@ import { subjectPaths } from './subjects/subject-paths.ts';
 import { usagePaths } from './usage/usage-paths.ts';
 import { webhookEvents, webhookPaths } from './webhook-endpoints/webhook-paths.ts';
 
-const paths: ZodOpenApiPathsObject = {
+export const paths: ZodOpenApiPathsObject = {
   ...generationPaths,
   ...batchPaths,
   ...presetPaths,
@@ -125,6 +125,11 @@ export function openApiDocument(publicUrl: string): ReturnType<typeof createDocu
     webhooks: webhookEvents,
     components: {
       securitySchemes: {
+        password: {
+          type: 'http',
+          scheme: 'basic',
+          description: 'The password is an API key with the scope admin; the user’s name does not matter.',
+        },
         apiKey: { type: 'http', scheme: 'bearer', description: `An API key, \`lk_<id>_<secret>\`. Scopes: ${SCOPES.join(', ')}.` },
       },
     },

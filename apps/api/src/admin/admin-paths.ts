@@ -6,6 +6,7 @@ import {
   DeadLetterList,
   ListPage,
   NewApiKey,
+  Redriven,
   RotateKey,
   Tenant,
   TenantList,
@@ -120,11 +121,30 @@ export const adminPaths: ZodOpenApiPathsObject = {
   '/admin/workers': {
     get: operation('listWorkers', 'List the workers, and what they work on', { answers: { '200': answer('All of them.', WorkerList) } }),
   },
+  '/admin/board': {
+    get: {
+      tags: ['admin'],
+      operationId: 'getBoard',
+      summary: 'Bull Board: what lies in the queues, to be looked at; a browser sends the key as the password',
+      security: [{ apiKey: ['admin'] }, { password: [] }],
+      responses: {
+        '200': { description: 'A page.', content: { 'text/html': { schema: z.string() } } },
+        ...problems('malformed_request', 'unauthenticated', 'insufficient_scope', 'internal', 'unavailable'),
+      },
+    },
+  },
   '/admin/dead-letters': {
     get: operation('listDeadLetters', 'What failed by the fault of the service or was never delivered, newest first', {
       params: { query: ListPage },
       answers: { '200': answer('A page.', DeadLetterList) },
       refusals: ['validation_failed'],
+    }),
+  },
+  '/admin/dead-letters/{id}/redrive': {
+    post: operation('redriveDeadLetter', 'A failed generation is asked for again, under a new id; a delivery is sent again', {
+      params: { path: pathId('dead letter') },
+      answers: { '202': answer('What it has become.', Redriven) },
+      refusals: ['not_found', 'not_terminal', 'data_expired', 'endpoint_disabled', 'queue_full', 'quota_exceeded', 'model_unavailable'],
     }),
   },
 };

@@ -4,6 +4,7 @@ import {
   ListPage,
   WorkerClassName,
   type DeadLetterList,
+  type Redriven,
   type WorkerClass,
   type WorkerClassList,
   type WorkerClassView,
@@ -16,6 +17,7 @@ import { decodeCursor, pageOf } from '../http/cursor.ts';
 import { Policy } from '../http/policy.ts';
 import { PARTS, type Parts } from '../parts.ts';
 import { listClasses, listDeadLetters, listWorkers, presentDeadLetter } from './operations.store.ts';
+import { redriveDeadLetter } from './redrive-dead-letter.ts';
 
 @Controller('admin')
 export class OperationsController {
@@ -55,6 +57,13 @@ export class OperationsController {
   async deadLetters(@Query(contract(ListPage, 'query')) { cursor, limit }: z.infer<typeof ListPage>): Promise<DeadLetterList> {
     const before = cursor === undefined ? undefined : decodeCursor(['generation', 'delivery'], cursor);
     return pageOf(await listDeadLetters(this.parts.db, before, limit + 1), limit, presentDeadLetter);
+  }
+
+  @Post('dead-letters/:id/redrive')
+  @HttpCode(202)
+  @Policy({ access: 'admin' })
+  redrive(@Param('id') id: string): Promise<Redriven> {
+    return redriveDeadLetter(this.parts, id);
   }
 
   private async read(name: WorkerClass): Promise<WorkerClassView> {

@@ -14,7 +14,7 @@ import {
   type WorkerId,
   type WorkerView,
 } from '@likeness/contracts';
-import { many, sql, type Db, type Sql } from '@likeness/platform/db';
+import { many, one, sql, type Db, type Sql } from '@likeness/platform/db';
 import { z } from 'zod';
 import { readQueueState } from '../queue/queue-state.ts';
 
@@ -94,6 +94,9 @@ const exhaustedDeliveries = (condition: Sql): Sql => sql`
          (SELECT error FROM webhook_attempt WHERE delivery_id = d.id ORDER BY id DESC LIMIT 1) AS detail, d.attempt AS attempts,
          coalesce(d.completed_at, d.created_at) AS failed_at
     FROM webhook_delivery d WHERE d.status = 'exhausted' AND ${condition}`;
+
+export const findDeadLetter = (db: Db, id: string): Promise<DeadLetterRow | null> =>
+  one(db, DeadLetterRow, sql`(${failedGenerations(sql`g.id = ${id}`)}) UNION ALL (${exhaustedDeliveries(sql`d.id = ${id}`)})`);
 
 /** Newest first, by the time that ids carry. */
 export const listDeadLetters = (db: Db, before: string | undefined, limit: number): Promise<DeadLetterRow[]> => {

@@ -20,9 +20,7 @@ export async function acceptInput(
   references: CreateRequest['references'],
   presets: PresetFinder = createPresetFinder(parts.db, principal.tenantId),
 ): Promise<{ input: AcceptedInput; pack: PackSummary }> {
-  const { input, pack } = await fillInput(parts, wanted, presets);
-  const urls = references.filter((reference) => typeof reference === 'string' && reference.startsWith('http')) as string[];
-  await Promise.all(urls.map((url) => parts.egress.check(url, 'input_url_blocked')));
+  const { input, pack } = await checkInput(parts, wanted, references, presets);
   const reference_images = await Promise.all(references.map((reference) => referenceOf(parts, principal, reference)));
   return { input: { ...input, reference_images }, pack };
 }
@@ -35,6 +33,19 @@ export async function fillInput(
 ): Promise<ReturnType<typeof resolveInput>> {
   const preset = wanted.preset === undefined ? undefined : await presets(wanted.preset);
   return resolveInput(applyPreset(wanted, preset), packs, config.DEFAULT_PACK);
+}
+
+/** Filled in, and its addresses looked at. Keeps nothing. @throws LikenessError `validation_failed`, `input_url_blocked` */
+export async function checkInput(
+  parts: Pick<AcceptParts, 'packs' | 'config' | 'egress'>,
+  wanted: CreateRequest['body']['input'],
+  references: CreateRequest['references'],
+  presets: PresetFinder,
+): Promise<ReturnType<typeof resolveInput>> {
+  const filled = await fillInput(parts, wanted, presets);
+  const urls = references.filter((reference) => typeof reference === 'string' && reference.startsWith('http')) as string[];
+  await Promise.all(urls.map((url) => parts.egress.check(url, 'input_url_blocked')));
+  return filled;
 }
 
 /** Bytes become an upload; ids and URLs stay what they are. */

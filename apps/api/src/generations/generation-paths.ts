@@ -32,6 +32,17 @@ import {
   withPicture,
 } from '../docs/operations.ts';
 
+export const createBody = {
+  required: true,
+  content: {
+    ...json(CreateGeneration),
+    'multipart/form-data': {
+      schema: z.object({ image: z.array(binary).min(1).max(4), request: CreateGenerationPart }),
+      encoding: { request: { contentType: 'application/json' } },
+    },
+  },
+};
+
 const createGeneration: ZodOpenApiOperationObject = {
   tags: ['generations'],
   operationId: 'createGeneration',
@@ -49,16 +60,7 @@ const createGeneration: ZodOpenApiOperationObject = {
       'Cancel-After': CancelAfter.optional().describe('give up after this time; also `cancel_after` in the body'),
     }),
   },
-  requestBody: {
-    required: true,
-    content: {
-      ...json(CreateGeneration),
-      'multipart/form-data': {
-        schema: z.object({ image: z.array(binary).min(1).max(4), request: CreateGenerationPart }),
-        encoding: { request: { contentType: 'application/json' } },
-      },
-    },
-  },
+  requestBody: createBody,
   responses: {
     '200': {
       description: 'Ended within the time of `Prefer: wait`.',

@@ -58,7 +58,11 @@ export function createAuthenticator(db: Db, now: () => number = Date.now): Authe
     // Replicate's older clients say Token.
     const key = parseApiKey(/^(?:Bearer|Token) +(\S+)$/i.exec(authorization)?.[1] ?? '');
     if (!key) throw new LikenessError('unauthenticated', 'The Authorization header is not of the form "Bearer lk_…".');
-    const row = await rowOf(key.id);
+    let row = await rowOf(key.id);
+    if (row && !hasSecret(row, key.secretHash, now())) {
+      remembered.delete(key.id); // it may have a new secret since, and the news of it be still under way
+      row = await rowOf(key.id);
+    }
     if (!row || !hasSecret(row, key.secretHash, now())) throw new LikenessError('unauthenticated', 'The API key is unknown or revoked.');
     if (row.expires_at && row.expires_at.getTime() <= now()) {
       throw new LikenessError('unauthenticated', `The API key expired at ${row.expires_at.toISOString()}.`);

@@ -51,11 +51,11 @@ function checkAccept({ headers: { accept } }: FastifyRequest, { produces = 'appl
     throw new LikenessError('not_acceptable', `Accept: ${accept} leaves nothing to answer with; this resource is ${produces}.`);
 }
 
-async function authorize(request: FastifyRequest, { access }: RoutePolicy, parts: EdgeParts): Promise<Principal | null> {
+async function authorize(request: FastifyRequest, { access, basic }: RoutePolicy, parts: EdgeParts): Promise<Principal | null> {
   if (access === 'public' || access === 'signed') return null;
   const { authorization } = request.headers;
   if (access === 'local' && authorization === undefined && (parts.metricsPublic || isLocal(request))) return null;
-  const principal = await parts.authenticate(authorization);
+  const principal = await parts.authenticate(basic ? bearerOf(authorization) : authorization);
   if (access !== 'local' && !hasScope(principal, access)) {
     throw new LikenessError(
       'insufficient_scope',
@@ -63,6 +63,14 @@ async function authorize(request: FastifyRequest, { access }: RoutePolicy, parts
     );
   }
   return principal;
+}
+
+/** HTTP Basic with the key as the password, as Bearer; the user's name does not matter. */
+function bearerOf(authorization: string | undefined): string | undefined {
+  const encoded = /^Basic +([\w+/=]+)$/i.exec(authorization ?? '')?.[1];
+  if (encoded === undefined) return authorization;
+  const text = Buffer.from(encoded, 'base64').toString('utf8');
+  return `Bearer ${text.slice(text.indexOf(':') + 1)}`;
 }
 
 const hasScope = ({ scopes }: Principal, scope: Scope) => scopes.has(scope) || scopes.has('admin');

@@ -12,6 +12,8 @@ export interface RoutePolicy {
   readonly bodyOptional?: true;
   /** Media type of the answer, for `Accept`: application/json unless said; `*` for whatever was stored. */
   readonly produces?: string;
+  /** A browser may send the key as the password of HTTP Basic. */
+  readonly basic?: true;
   /** The handler counts the request against the rate limit (`request.charge`): it knows whether the same was sent a moment ago. */
   readonly chargedBy?: 'handler';
   /** Refusals do not repeat what was sent: clients are known to send their key in the body by mistake. */

@@ -17,12 +17,15 @@ export class ProblemFilter implements ExceptionFilter {
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
-    const request = http.getRequest<FastifyRequest>();
-    const reply = http.getResponse<FastifyReply>();
+    this.answer(thrown, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+
+  answer(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const error = this.refineNotFound(toLikenessError(thrown), request, reply);
     if (error.status >= 500)
       this.log.error({ err: thrown, request_id: request.id, method: request.method, url: request.url }, 'a request failed');
-    if (error.status === 401) reply.header('www-authenticate', 'Bearer realm="likeness"');
+    if (error.status === 401)
+      reply.header('www-authenticate', `${request.routeOptions.config.policy?.basic ? 'Basic' : 'Bearer'} realm="likeness"`);
     if (error.status === 413) lingerBeforeClose(request, reply);
     sendProblem(reply, error, request.id, this.publicUrl);
   }

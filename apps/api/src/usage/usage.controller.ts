@@ -1,6 +1,8 @@
-import { Controller, Get, Inject, Query, Req } from '@nestjs/common';
-import { GetUsage, LikenessError, type Limits, type Usage } from '@likeness/contracts';
+import { Controller, Get, HttpCode, Inject, Post, Query, Req } from '@nestjs/common';
+import { GetUsage, LikenessError, type Estimate, type Limits, type Usage } from '@likeness/contracts';
 import type { FastifyRequest } from 'fastify';
+import { estimateGeneration } from '../generations/estimate-generation.ts';
+import { readCreateRequest } from '../generations/read-create-request.ts';
 import { contract } from '../http/contract.ts';
 import { principalOf } from '../http/edge.ts';
 import { Policy } from '../http/policy.ts';
@@ -10,6 +12,14 @@ import { readLimits, readUsage } from './usage.store.ts';
 @Controller('v1')
 export class UsageController {
   constructor(@Inject(PARTS) private readonly parts: Parts) {}
+
+  /** Judged like a real one, and nothing is made. */
+  @Post('generations/estimate')
+  @HttpCode(200)
+  @Policy({ access: 'generations:write', consumes: ['application/json', 'multipart/form-data'] })
+  async estimate(@Req() request: FastifyRequest): Promise<Estimate> {
+    return estimateGeneration(this.parts, principalOf(request), await readCreateRequest(request));
+  }
 
   @Get('usage')
   @Policy({ access: 'generations:read' })
