@@ -23,6 +23,8 @@ export interface BenchOptions {
   readonly finished: number;
   /** Whether one process runs all three stages. */
   readonly oneProcess: boolean;
+  /** Objects in a directory in the distributed profile, too: an S3 server on the same cores costs more than all else together. */
+  readonly directory: boolean;
   /** No-op stages that a worker has at work at once; 1 = as with models. */
   readonly concurrency: number;
   /** Of `soak`. */
@@ -57,13 +59,13 @@ export interface NoopStack extends ScratchStack {
 
 /** The whole system with stages that do nothing, so that only the platform is measured. */
 export async function withNoopStack<T>(
-  { profile, finished, oneProcess, concurrency }: BenchOptions,
+  { profile, finished, oneProcess, concurrency, directory }: BenchOptions,
   say: (line: string) => void,
   work: (stack: NoopStack) => Promise<T>,
   options: Partial<StackOptions> = {},
 ): Promise<T> {
-  const servers = profile === 'distributed' ? [await startRedis(), await startS3('likeness-bench')] : [];
-  const [redis, s3] = servers;
+  const redis = profile === 'distributed' ? await startRedis() : undefined;
+  const s3 = profile === 'distributed' && !directory ? await startS3('likeness-bench') : undefined;
   const scratch = await startScratchStack({
     pack: 'noop',
     redisUrl: redis?.url,
@@ -78,10 +80,17 @@ export async function withNoopStack<T>(
     return await work({
       ...scratch,
       upload,
-      parameters: { pack: 'noop', profile, finished_jobs: finished, one_process: oneProcess, concurrency },
+      parameters: {
+        pack: 'noop',
+        profile,
+        finished_jobs: finished,
+        one_process: oneProcess,
+        concurrency,
+        objects: s3 ? 'S3' : 'directory',
+      },
     });
   } finally {
     await scratch.close();
-    await Promise.all(servers.map((server) => server.stop()));
+    await Promise.all([redis?.stop(), s3?.stop()]);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- NAME [--pack NAME] [--profile embedded|distributed] [--finished N] [--one-process] [--concurrency N] [--minutes N] [--json FILE]`:
+ * `npm run bench -- NAME [--pack NAME] [--profile embedded|distributed] [--finished N] [--one-process] [--directory] [--concurrency N] [--minutes N] [--json FILE]`:
  * a committed benchmark. Medians and spread, with the command that made them.
  */
 import { execFileSync } from 'node:child_process';
@@ -38,6 +38,7 @@ const { values, positionals } = parseArgs({
     profile: { type: 'string', default: 'embedded' },
     finished: { type: 'string', default: '0' },
     'one-process': { type: 'boolean', default: false },
+    directory: { type: 'boolean', default: false },
     concurrency: { type: 'string', default: '1' },
     minutes: { type: 'string', default: '20' },
   },
@@ -59,6 +60,7 @@ const result = await benchmark((line) => console.error(line), {
   profile: values.profile satisfies Profile,
   finished: Number(values.finished),
   oneProcess: values['one-process'],
+  directory: values.directory,
   concurrency: Number(values.concurrency),
   minutes: Number(values.minutes),
 });
