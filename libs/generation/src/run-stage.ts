@@ -194,17 +194,21 @@ async function failed({ db }: StageParts, stage: ClaimedStage, cause: unknown, l
   const error = stageError(cause);
   log.warn({ err: cause, code: error.code }, `stage ${stage.name} failed: ${error.message}`);
   const jobError = error.toJobError(stage.name);
-  if (error.retryable && stage.attempt < stage.max_attempts) {
-    const delaySeconds = backOffSeconds(error, stage.attempt);
+  const away = error.code === 'storage_unavailable' || error.code === 'unavailable';
+  if (error.retryable && stage.attempt < (away ? OUTAGE_ATTEMPTS : stage.max_attempts)) {
+    const delaySeconds = away ? Math.min(5 * 2 ** (stage.attempt - 1), 60) : 2 ** (stage.attempt - 1);
     // Without what was saved: it may be what the work failed of.
-    return (await requeueStage(db, stage, { error: jobError, delaySeconds, resume: null })) ? 'will_retry' : 'lost';
+    const requeued = await requeueStage(db, stage, { error: jobError, delaySeconds, keepsTry: away, resume: null });
+    return requeued ? 'will_retry' : 'lost';
   }
   return (await failStage(db, stage, jobError)) ? 'failed' : 'lost';
 }
 
-/** A mishap is over at once; a service that is away may be restarting, and three quick tries would fail a job for nothing. */
-const backOffSeconds = ({ code }: LikenessError, attempt: number): number =>
-  code === 'storage_unavailable' || code === 'unavailable' ? 5 * 3 ** (attempt - 1) : 2 ** (attempt - 1);
+/**
+ * A mishap is over at once, or is none. A service that is away is waited for, about five minutes in all: attempts that it has spoilt
+ * do not count, since the stage has had no part in them.
+ */
+const OUTAGE_ATTEMPTS = 9;
 
 /** Any error with a code of the registry keeps it, with its message; anything else is `internal` and its text stays in the log. */
 function stageError(cause: unknown): LikenessError {
