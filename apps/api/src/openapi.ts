@@ -1,5 +1,5 @@
 /** OpenAPI 3.1, made from the contract's schemas. A test holds this table to the routes that exist, and commits the result as `docs/openapi.json`. */
-import { CreateUpload, QueueState, SCOPES, Upload } from '@likeness/contracts';
+import { CreateUpload, GenerationState, QueueState, SCOPES, Upload } from '@likeness/contracts';
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiPathsObject } from 'zod-openapi';
 import { adminPaths } from './admin/admin-paths.ts';
@@ -124,6 +124,7 @@ export function openApiDocument(publicUrl: string): ReturnType<typeof createDocu
     paths,
     webhooks: webhookEvents,
     components: {
+      schemas: { GenerationState }, // named by the stream's events alone
       securitySchemes: {
         password: {
           type: 'http',

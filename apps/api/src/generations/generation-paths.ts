@@ -6,7 +6,6 @@ import {
   Generation,
   GenerationEvent,
   GenerationList,
-  GenerationState,
   GetGeneration,
   ListGenerations,
   StreamEvents,
@@ -42,6 +41,16 @@ export const createBody = {
     },
   },
 };
+
+/** One event of the stream, as its fields: what a client's EventSource gives. */
+const StreamEvent = z.object({
+  id: z.string().optional().meta({ description: 'The sequence.' }),
+  event: z.enum(['status', 'progress', 'preview', 'completed']).optional(),
+  data: z.string().meta({
+    contentMediaType: 'application/json',
+    contentSchema: { anyOf: [{ $ref: '#/components/schemas/GenerationState' }, { $ref: '#/components/schemas/Generation' }] },
+  }),
+});
 
 const createGeneration: ZodOpenApiOperationObject = {
   tags: ['generations'],
@@ -208,8 +217,8 @@ export const generationPaths: ZodOpenApiPathsObject = {
       },
       responses: {
         '200': {
-          description: 'The events. `data` is one of these.',
-          content: { 'text/event-stream': { schema: z.union([GenerationState, Generation]) } },
+          description: 'The events, each as its fields.',
+          content: { 'text/event-stream': { schema: StreamEvent } },
         },
         '204': { description: 'It has ended, and you have all of its events.' },
         ...problems(...everywhere, ...withKey, 'not_found', 'validation_failed'),
