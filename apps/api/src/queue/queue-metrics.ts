@@ -1,4 +1,5 @@
 /** The queue as Prometheus sees it, read from the database at every scrape. */
+import { QUEUES } from '@likeness/contracts';
 import { many, sql, type Db } from '@likeness/platform/db';
 import type { Metrics } from '@likeness/platform/telemetry';
 import { z } from 'zod';
@@ -28,12 +29,14 @@ export function showQueue(metrics: Metrics, db: Db): void {
   );
 }
 
+/** A queue without any message has its zeros too: an alert can tell them from figures that are missing. */
 const readOutbox = (db: Db): Promise<z.infer<typeof OutboxRow>[]> =>
   many(
     db,
     OutboxRow,
-    sql`SELECT queue, count(*)::int AS messages, coalesce(extract(epoch FROM now() - min(available_at) FILTER (WHERE available_at <= now())), 0)::float8 AS lag_seconds
-          FROM outbox GROUP BY queue`,
+    sql`SELECT queue, count(available_at)::int AS messages,
+               coalesce(extract(epoch FROM now() - min(available_at) FILTER (WHERE available_at <= now())), 0)::float8 AS lag_seconds
+          FROM unnest(${[...QUEUES]}::text[]) AS queue LEFT JOIN outbox USING (queue) GROUP BY queue`,
   );
 
 /** Several gauges of one scrape share one reading. */

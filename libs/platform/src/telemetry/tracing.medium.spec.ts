@@ -1,41 +1,6 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { json } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
+import { startCollector } from '../testing/index.ts';
 import { startTracing } from './index.ts';
-
-interface SentSpan {
-  readonly service: string;
-  readonly name: string;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly status?: { code?: number; message?: string };
-}
-interface Export {
-  resourceSpans: {
-    resource: { attributes: { key: string; value: { stringValue?: string } }[] };
-    scopeSpans: { spans: Omit<SentSpan, 'service'>[] }[];
-  }[];
-}
-
-/** An OTLP/HTTP collector that keeps what it gets. */
-async function startCollector() {
-  const spans: SentSpan[] = [];
-  const server = createServer((request, response) => {
-    void json(request).then((body) => {
-      expect(request.url).toBe('/v1/traces');
-      for (const { resource, scopeSpans } of (body as Export).resourceSpans) {
-        const service = resource.attributes.find(({ key }) => key === 'service.name')?.value.stringValue ?? '';
-        for (const span of scopeSpans.flatMap((scope) => scope.spans)) spans.push({ ...span, service });
-      }
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
-    });
-  });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const close = () => new Promise<void>((done) => (server.close(() => done()), server.closeAllConnections()));
-  return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, spans, close };
-}
 
 describe('traces', () => {
   let close: (() => Promise<void>) | undefined;
