@@ -41,19 +41,7 @@ export const rooms = {
   // the apps, where the columns meet
   api: {
     imports: ['contracts', 'platform', 'generation'],
-    packages: [
-      '@bull-board/*',
-      '@fastify/*',
-      '@nestjs/*',
-      'bullmq',
-      'fastify',
-      'reflect-metadata',
-      'rxjs',
-      'sharp',
-      'undici',
-      'zod',
-      'zod-openapi',
-    ],
+    packages: ['@bull-board/*', '@fastify/*', '@nestjs/*', 'fastify', 'reflect-metadata', 'rxjs', 'sharp', 'undici', 'zod', 'zod-openapi'],
   },
   dispatcher: {
     imports: ['contracts', 'platform', 'generation'],

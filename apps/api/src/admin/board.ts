@@ -7,11 +7,9 @@
  */
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
-import type { IServerAdapter } from '@bull-board/api/typings/app';
 import { FastifyAdapter } from '@bull-board/fastify';
 import { LikenessError, QUEUES } from '@likeness/contracts';
 import { openQueue, type QueueConfig } from '@likeness/platform/queue';
-import type { Queue } from 'bullmq';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RoutePolicy } from '../http/policy.ts';
 
@@ -27,7 +25,7 @@ export const board =
     server.setBasePath(BOARD_PATH);
     const shown = createBullBoard({
       queues: [],
-      serverAdapter: server as unknown as IServerAdapter, // the adapter's own copy of the same interface
+      serverAdapter: server,
       options: { uiConfig: { boardTitle: 'Likeness', hideRedisDetails: true } },
     });
     // Thrown on to where every error of the API ends, as what it is: the queue does not answer.
@@ -37,7 +35,7 @@ export const board =
         : new LikenessError('unavailable', 'The queue does not answer.', { retryAfter: 2, cause: error });
     });
     instance.setErrorHandler((error, request, reply) => answerError(error, request, reply));
-    let queues: Queue[] = [];
+    let queues: ReturnType<typeof openQueue>[] = [];
     instance.addHook('onRoute', (route) => {
       route.config = { ...route.config, policy: POLICY };
     });

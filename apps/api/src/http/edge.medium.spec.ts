@@ -31,7 +31,7 @@ describe('every refusal is a problem document with a request id', () => {
     ['the root', () => call('GET', '/'), 404, 'not_found', /\//],
     ['a path that cannot be decoded', () => call('GET', '/v1/generations/%zz'), 400, 'malformed_request', /%zz/],
     ['a wrong method', () => call('PUT', '/v1/generations', { json }), 405, 'method_not_allowed', /GET, HEAD, POST/],
-    ['a wrong method on an id', () => call('PATCH', '/v1/generations/gen_x'), 405, 'method_not_allowed', /GET, HEAD/],
+    ['a wrong method on an id', () => call('PATCH', '/v1/generations/gen_x'), 405, 'method_not_allowed', /DELETE, GET, HEAD/],
     [
       'JSON that is cut',
       () => call('POST', '/v1/generations', { body: '{"input":', headers: { 'content-type': 'application/json' } }),

@@ -129,7 +129,8 @@ describe.each([
     );
     await expect.poll(() => started.length + now, { timeout: 10_000 }).toBe(9);
     expect(most).toBe(3);
-    expect(started).toEqual([...started].sort((a, b) => a - b));
+    // Three that ask in the same moment may get their jobs in any order.
+    started.forEach((n, place) => expect(Math.abs(n - place), started.join()).toBeLessThan(3));
   });
 
   it_('leaves a failed job failed: retries are not its business', async () => {
