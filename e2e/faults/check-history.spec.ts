@@ -1,108 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { checkHistory, PATIENCE_MS } from './check-history.ts';
-import type { Change, ClientJob, History, Receipt } from './history.ts';
-
-const TENANT = 'ten_1';
-const SHA = 'a'.repeat(64);
-
-const goodEnd = { status: 'completed', counts: { total: 2, accepted: 1, rejected: 1, succeeded: 1, failed: 0, canceled: 0 } };
-
-/** One job that went well, as every part of a run sees it. */
-function goodHistory(): History {
-  const change = (at: number, of: Change['of'], id: string, from: string | null, to: string, more: Partial<Change>): Change => ({
-    at,
-    of,
-    id,
-    generationId: 'gen_1',
-    from,
-    to,
-    sequence: null,
-    attempt: null,
-    workerId: null,
-    ...more,
-  });
-  const stages = ['parse', 'embed', 'sample'] as const;
-  const done = stages.flatMap((name, i) => {
-    const at = i * 100;
-    const [id, workerId] = [`stg_${name}`, `wrk_${name}`];
-    const last = name === 'sample';
-    return [
-      change(at, 'stage', id, null, 'queued', { attempt: 0 }),
-      change(at + 10, 'stage', id, 'queued', 'processing', { attempt: 1, workerId }),
-      change(at + 10, 'generation', 'gen_1', i === 0 ? 'queued' : 'processing', 'processing', { sequence: 2 * i + 2 }),
-      change(at + 50, 'stage', id, 'processing', 'succeeded', { attempt: 1, workerId }),
-      change(at + 50, 'generation', 'gen_1', 'processing', last ? 'succeeded' : 'processing', { sequence: 2 * i + 3 }),
-    ];
-  });
-  const job: ClientJob = {
-    order: 'order-1',
-    retryOf: null,
-    idempotencyKey: 'key-1',
-    webhook: 'error-500',
-    accepted: ['gen_1', 'gen_1'],
-    seen: [
-      { at: 5, status: 'queued', sequence: 1 },
-      { at: 120, status: 'processing', sequence: 4 },
-      { at: 300, status: 'succeeded', sequence: 7 },
-    ],
-    streamed: [2, 3, 4, 5, 6, 7],
-    pictures: [{ id: 'art_1', promised: SHA, got: SHA }],
-    canceledAt: null,
-  };
-  const receipt = (answer: Receipt['answer'], endpoint = 'job'): Receipt => ({
-    at: 310,
-    endpoint,
-    webhookId: `whd_${endpoint}`,
-    signed: true,
-    answer,
-    text: '{}',
-    type: 'generation.completed',
-    data: { id: 'gen_1', status: 'succeeded' },
-  });
-  return {
-    jobs: [job],
-    batches: [{ order: 'batch-1', items: 2, wrong: 1, webhook: false, accepted: ['bat_1'], end: goodEnd }],
-    receipts: [receipt('error-500'), receipt('good'), receipt('good', 'endpoint-1')],
-    endpoints: ['endpoint-1'],
-    faults: [{ kind: 'kill -9 worker', target: 'diffusion-worker', from: 20, to: 20 }],
-    generations: [
-      {
-        id: 'gen_1',
-        tenantId: TENANT,
-        status: 'succeeded',
-        sequence: 7,
-        order: 'order-1',
-        retryOf: null,
-        batchId: 'bat_1',
-        wantsWebhook: true,
-        dataRemoved: false,
-      },
-    ],
-    stages: stages.map((name) => ({ id: `stg_${name}`, generationId: 'gen_1', name, status: 'succeeded', attempt: 1 })),
-    events: Array.from({ length: 7 }, (_, i) => ({ generationId: 'gen_1', sequence: i + 1, type: 'status', status: 'processing' })),
-    artifacts: stages.map((stage) => ({
-      id: `art_${stage}`,
-      generationId: 'gen_1',
-      tenantId: TENANT,
-      stage,
-      name: stage,
-      objectKey: `t/${TENANT}/gen_1/${stage}/1/${stage}-0`,
-    })),
-    deliveries: [{ id: 'whd_1', generationId: 'gen_1', type: 'generation.completed', status: 'succeeded' }],
-    changes: [change(0, 'generation', 'gen_1', null, 'queued', { sequence: 1 }), ...done],
-    objects: [`t/${TENANT}/uploads/upl_1`, ...stages.map((stage) => `t/${TENANT}/gen_1/${stage}/1/${stage}-0`)],
-    uploads: [`t/${TENANT}/uploads/upl_1`],
-    quiet: { demand: {}, stagesAtWork: 0, messages: 0, busyWorkers: 0, slots: { diffusion: 2 }, wantedSlots: { diffusion: 2 } },
-  };
-}
+import { checkHistory } from './check-history.ts';
+import { goodEnd, goodHistory, replaced, SHA, TENANT } from './good-history.ts';
+import type { Change, ClientJob, History } from './history.ts';
+import { PATIENCE_MS } from './invariant.ts';
 
 const broken = (spoil: (history: History) => Partial<History>): string[] => {
   const history = goodHistory();
   return checkHistory({ ...history, ...spoil(history) }).map(({ invariant, what }) => `${invariant}: ${what}`);
 };
-
-const replaced = <T extends object>(items: readonly T[], which: (item: T) => boolean, by: Partial<T>): T[] =>
-  items.map((item) => (which(item) ? { ...item, ...by } : item));
 
 it('finds nothing in a history in which all went well', () => {
   expect(checkHistory(goodHistory())).toEqual([]);
@@ -132,20 +37,23 @@ const histories: [string, (history: History) => Partial<History>, string][] = [
   ],
   [
     'a shop that was told another end than the database holds',
-    ({ jobs }) => ({ jobs: [{ ...(jobs[0] as ClientJob), seen: [{ at: 1, status: 'failed', sequence: 7 }] }] }),
+    ({ jobs }) => ({ jobs: [{ ...(jobs[0] as ClientJob), seen: [{ at: 1, status: 'failed', sequence: 7, stage: null }] }] }),
     'a terminal state never changes: was told as failed and is succeeded',
   ],
   [
     'a shop that sees a job come back to life',
     ({ jobs: [job] }) => ({
-      jobs: [{ ...(job as ClientJob), seen: [...(job as ClientJob).seen, { at: 400, status: 'processing', sequence: 8 }] }],
+      jobs: [{ ...(job as ClientJob), seen: [...(job as ClientJob).seen, { at: 400, status: 'processing', sequence: 8, stage: null }] }],
     }),
     'a terminal state never changes: was told as succeeded, then as processing',
   ],
   [
     'a stage that is committed twice',
     ({ changes }) => ({
-      changes: [...changes, { ...(changes.find(({ id, to }) => id === 'stg_parse' && to === 'succeeded') as Change), from: 'processing' }],
+      changes: [
+        ...changes,
+        { ...(changes.find(({ id, to }) => id === 'stg_parse_1' && to === 'succeeded') as Change), from: 'processing' },
+      ],
     }),
     'a result is committed once, by the attempt that claimed it: the stage parse was committed 2 times',
   ],
@@ -153,7 +61,7 @@ const histories: [string, (history: History) => Partial<History>, string][] = [
     'an attempt that is given out twice',
     ({ changes }) => ({
       changes: changes.flatMap((change) =>
-        change.id === 'stg_embed' && change.to === 'processing' ? [change, { ...change, workerId: 'wrk_other' }] : [change],
+        change.id === 'stg_embed_1' && change.to === 'processing' ? [change, { ...change, workerId: 'wrk_other' }] : [change],
       ),
     }),
     'a result is committed once, by the attempt that claimed it: claim 2 of the stage embed got the attempt 1',
@@ -163,7 +71,7 @@ const histories: [string, (history: History) => Partial<History>, string][] = [
     ({ stages, changes }) => ({
       stages: replaced(stages, ({ name }) => name === 'sample', { attempt: 2 }),
       changes: changes.flatMap((change) =>
-        change.id !== 'stg_sample' || change.to === 'queued'
+        change.id !== 'stg_sample_1' || change.to === 'queued'
           ? [change]
           : change.to === 'processing'
             ? [change, { ...change, attempt: 2, workerId: 'wrk_other' }]
@@ -199,8 +107,8 @@ const histories: [string, (history: History) => Partial<History>, string][] = [
         {
           ...(job as ClientJob),
           seen: [
-            { at: 1, status: 'processing', sequence: 5 },
-            { at: 2, status: 'processing', sequence: 4 },
+            { at: 1, status: 'processing', sequence: 5, stage: null },
+            { at: 2, status: 'processing', sequence: 4, stage: null },
           ],
         },
       ],
@@ -250,7 +158,7 @@ const histories: [string, (history: History) => Partial<History>, string][] = [
   ],
   [
     'a picture with other bytes',
-    ({ jobs: [job] }) => ({ jobs: [{ ...(job as ClientJob), pictures: [{ id: 'art_1', promised: SHA, got: '404' }] }] }),
+    ({ jobs: [job] }) => ({ jobs: [{ ...(job as ClientJob), pictures: [{ id: 'art_1', url: 'http://a', promised: SHA, got: '404' }] }] }),
     `a picture is there, and the job’s own: the picture art_1 should have the SHA-256 ${SHA}; got 404`,
   ],
   [

@@ -1,16 +1,8 @@
 /** What must hold in every history, whatever went wrong in it: one function per promise, pure, each naming what broke it. */
 import { isTerminal, type GenerationStatus, type StageName } from '@likeness/contracts';
-import type { Change, ClientJob, GenerationRow, History, Receipt } from './history.ts';
-
-export interface Violation {
-  readonly invariant: string;
-  readonly what: string;
-  /** Whose history shows it. */
-  readonly generationId?: string;
-}
-
-/** The longest time from the last fault, or a job's creation after it, to the job's end: tries with their waits, and a lost message. */
-export const PATIENCE_MS = 120_000;
+import { removalInvariants } from './check-removal.ts';
+import type { Change, GenerationRow, History, Receipt } from './history.ts';
+import { byId, ended, groupBy, idOf, lastFault, PATIENCE_MS, type Broken, type Check, type Violation } from './invariant.ts';
 
 const STAGES: readonly StageName[] = ['parse', 'embed', 'sample'];
 
@@ -18,9 +10,9 @@ export function checkHistory(history: History): Violation[] {
   return Object.entries(INVARIANTS).flatMap(([invariant, check]) => [...check(history)].map((broken) => ({ invariant, ...broken })));
 }
 
-type Check = (history: History) => Iterable<Omit<Violation, 'invariant'>>;
-
 const INVARIANTS: Record<string, Check> = {
+  ...removalInvariants,
+
   *'every 202 reaches exactly one terminal state'({ jobs, generations, changes }) {
     const rows = byId(generations);
     const ends = groupBy(
@@ -55,7 +47,7 @@ const INVARIANTS: Record<string, Check> = {
       changes.filter((change) => change.of === 'stage'),
       (change) => change.id,
     );
-    for (const { id, generationId, name, status, attempt } of stages) {
+    for (const { id, generationId, name, status, attempt, cached } of stages) {
       const log = ofStage.get(id) ?? [];
       const commits = log.filter((change) => change.to === 'succeeded' && change.from !== 'succeeded');
       if (commits.length > 1) yield { generationId, what: `the stage ${name} was committed ${commits.length} times` };
@@ -72,8 +64,8 @@ const INVARIANTS: Record<string, Check> = {
       }
       if (status !== 'succeeded') continue;
       for (const { objectKey } of artifacts.filter((artifact) => artifact.generationId === generationId && artifact.stage === name)) {
-        const [, , , stage, by] = objectKey.split('/');
-        if (stage === name && Number(by) !== attempt)
+        const [stage, by] = objectKey.split('/').slice(-3);
+        if (!cached && stage === name && Number(by) !== attempt)
           yield { generationId, what: `attempt ${attempt} of the stage ${name} committed the object ${objectKey} of attempt ${by}` };
       }
     }
@@ -87,9 +79,10 @@ const INVARIANTS: Record<string, Check> = {
 
   *'sequences rise without gap or repeat'({ jobs, generations, events, changes }) {
     const eventsOf = groupBy(events, (event) => event.generationId);
-    for (const { id, sequence } of generations) {
+    for (const { id, sequence, dataRemoved } of generations) {
+      // Its removal is no event of the generation, and raises its sequence.
       const numbers = (eventsOf.get(id) ?? []).map((event) => event.sequence);
-      if (numbers.length !== sequence || numbers.some((number, i) => number !== i + 1))
+      if (numbers.length !== (dataRemoved ? sequence - 1 : sequence) || numbers.some((number, i) => number !== i + 1))
         yield { generationId: id, what: `is at sequence ${sequence} and has the events ${numbers.join(' ')}` };
     }
     const last = new Map<string, number>();
@@ -110,14 +103,17 @@ const INVARIANTS: Record<string, Check> = {
           yield { ...idOf(job), what: `its stream went from ${job.streamed[i - 1]} to ${id}` };
   },
 
-  *'a webhook arrives at least once, under one id, signed'({ generations, receipts, jobs, endpoints }) {
+  *'a webhook arrives at least once, under one id, signed'({ generations, receipts, jobs, endpoints, erasures }) {
     const receiptsOf = groupBy(receipts, (receipt) => receipt.data.id);
-    const orders = new Map(jobs.map((job) => [job.order, job]));
+    const jobOf = new Map(jobs.flatMap((job) => job.accepted.map((id) => [id, job])));
+    const erased = new Set(erasures.map(({ subjectId }) => subjectId));
     for (const row of generations) {
       const got = (receiptsOf.get(row.id) ?? []).filter(({ type }) => type === 'generation.completed');
       const own = got.filter(({ endpoint }) => endpoint === 'job');
-      if (row.wantsWebhook) yield* wrongWebhooks(row, own, `its webhook (${orders.get(row.order ?? '')?.webhook ?? 'unknown'})`);
-      else if (own.length > 0) yield { generationId: row.id, what: `wants no webhook and got ${own.length}` };
+      const { webhook = null } = jobOf.get(row.id) ?? {};
+      const owed = row.dataRemoved ? webhook !== null && !erased.has(row.subjectId ?? '') : row.wantsWebhook;
+      if (owed) yield* wrongWebhooks(row, own, `its webhook (${webhook ?? 'unknown'})`);
+      else if (own.length > 0 && !row.dataRemoved) yield { generationId: row.id, what: `wants no webhook and got ${own.length}` };
       for (const name of endpoints)
         yield* wrongWebhooks(
           row,
@@ -129,23 +125,30 @@ const INVARIANTS: Record<string, Check> = {
     for (const { data, webhookId } of unsigned) yield { generationId: data.id, what: `the webhook ${webhookId} has no valid signature` };
   },
 
-  *'a picture is there, and the job’s own'({ jobs, generations, artifacts, objects, uploads }) {
+  *'a picture is there, and the job’s own'({ jobs, persons, generations, artifacts, objects, uploads, shared }) {
+    const erased = new Set(persons.filter(({ erasedAt }) => erasedAt !== null).flatMap(({ made }) => made));
     for (const job of jobs)
-      for (const { id, promised, got } of job.pictures)
-        if (promised !== got) yield { ...idOf(job), what: `the picture ${id} should have the SHA-256 ${promised}; got ${got}` };
+      for (const { id, promised, got } of job.pictures) {
+        const mayBeGone = job.removedAt !== null || erased.has(job.subject ?? '');
+        if (promised !== got && !(mayBeGone && got === '410'))
+          yield { ...idOf(job), what: `the picture ${id} should have the SHA-256 ${promised}; got ${got}` };
+      }
     const stored = new Set(objects);
-    const uploaded = new Set(uploads);
-    const removed = new Set(generations.filter((row) => row.dataRemoved).map((row) => row.id));
+    const common = new Set([...uploads, ...shared]);
+    const rows = byId(generations);
     for (const { generationId, tenantId, objectKey, name } of artifacts) {
-      if (removed.has(generationId)) continue;
+      const { subjectId = null, dataRemoved = false } = rows.get(generationId) ?? {};
+      if (dataRemoved) continue;
       if (!stored.has(objectKey)) yield { generationId, what: `its ${name} is the object ${objectKey}, which is not in the store` };
-      if (!objectKey.startsWith(`t/${tenantId}/`) || !(objectKey.startsWith(`t/${tenantId}/${generationId}/`) || uploaded.has(objectKey)))
+      const isOfTenant = objectKey.startsWith(`t/${tenantId}/`);
+      const isOfPerson = !objectKey.startsWith(`t/${tenantId}/subjects/`) || objectKey.startsWith(`t/${tenantId}/subjects/${subjectId}/`);
+      if (!isOfTenant || !isOfPerson || !(objectKey.includes(`/${generationId}/`) || common.has(objectKey)))
         yield { generationId, what: `its ${name} is the object ${objectKey}, which is not its own` };
     }
   },
 
-  *'no object is left without an owner'({ objects, artifacts, uploads }) {
-    const owned = new Set([...uploads, ...artifacts.map((artifact) => artifact.objectKey)]);
+  *'no object is left without an owner'({ objects, artifacts, uploads, shared }) {
+    const owned = new Set([...uploads, ...shared, ...artifacts.map((artifact) => artifact.objectKey)]);
     for (const key of objects) if (!owned.has(key)) yield { what: `nobody points at the object ${key}` };
   },
 
@@ -188,7 +191,7 @@ const INVARIANTS: Record<string, Check> = {
   },
 
   *'nothing waits for ever'({ generations, changes, faults }) {
-    const lastFault = Math.max(0, ...faults.map((fault) => fault.to));
+    const calm = lastFault(faults);
     const log = groupBy(
       changes.filter((change) => change.of === 'generation'),
       (change) => change.id,
@@ -196,7 +199,7 @@ const INVARIANTS: Record<string, Check> = {
     for (const { id } of generations) {
       const [first] = log.get(id) ?? [];
       const end = log.get(id)?.find(ended);
-      const waited = (end?.at ?? Infinity) - Math.max(lastFault, first?.at ?? 0);
+      const waited = (end?.at ?? Infinity) - Math.max(calm, first?.at ?? 0);
       if (waited > PATIENCE_MS) yield { generationId: id, what: `took ${Math.round(waited / 1000)} s from the last fault to its end` };
     }
   },
@@ -206,29 +209,18 @@ const INVARIANTS: Record<string, Check> = {
   },
 };
 
-function* wrongWebhooks(row: GenerationRow, got: readonly Receipt[], which: string): Generator<Omit<Violation, 'invariant'>> {
+function* wrongWebhooks(row: GenerationRow, got: readonly Receipt[], which: string): Generator<Broken> {
   const generationId = row.id;
   const heard = got.some(({ answer }) => answer === 'good' || answer === 'gone-410' || answer === 'huge-answer');
   if (!heard) yield { generationId, what: `${which} was never taken, in ${got.length} calls` };
   const ids = new Set(got.map(({ webhookId }) => webhookId));
   if (ids.size > 1) yield { generationId, what: `${which} came under the ids ${[...ids].join(' and ')}` };
-  if (new Set(got.map(({ text }) => text)).size > 1) yield { generationId, what: `${which} came with different bodies` };
+  // With the data the request's own words go from what is still to be sent.
+  if (new Set(got.map(({ text }) => text)).size > (row.dataRemoved ? 2 : 1))
+    yield { generationId, what: `${which} came with different bodies` };
   for (const { data } of got)
     if (data.status !== row.status) yield { generationId, what: `${which} says ${data.status}, the database ${row.status}` };
 }
 
-const ended = (change: Change): boolean => isTerminal(change.to as GenerationStatus);
 /** A claim is the only change that mints an attempt. */
 const isClaim = (change: Change): boolean => change.of === 'stage' && change.to === 'processing' && (change.attempt ?? 0) > 0;
-const idOf = (job: ClientJob): Pick<Violation, 'generationId'> => (job.accepted[0] === undefined ? {} : { generationId: job.accepted[0] });
-const byId = <T extends { readonly id: string }>(rows: readonly T[]): Map<string, T> => new Map(rows.map((row) => [row.id, row]));
-
-export function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const group = groups.get(key(item));
-    if (group) group.push(item);
-    else groups.set(key(item), [item]);
-  }
-  return groups;
-}

@@ -1,7 +1,7 @@
 /** The run's own look into the database: triggers that write down every change, and what is there at the end. */
-import { exec, many, one, sql, type Db } from '@likeness/platform/db';
+import { exec, many, one, sql, type Db, type Sql } from '@likeness/platform/db';
 import { z } from 'zod';
-import type { ArtifactRow, Change, DeliveryRow, EventRow, GenerationRow, Quiet, StageRow } from './history.ts';
+import type { ArtifactRow, Change, DeliveryRow, ErasureRow, EventRow, GenerationRow, Quiet, StageRow, SubjectRow } from './history.ts';
 
 /** Rows are locked while they change, so the log of one generation is in the order of its changes. */
 const RECORDER = `
@@ -43,11 +43,14 @@ export interface Rows {
   readonly artifacts: ArtifactRow[];
   readonly deliveries: DeliveryRow[];
   readonly changes: Change[];
+  readonly subjects: SubjectRow[];
+  readonly erasures: ErasureRow[];
   readonly uploads: string[];
+  readonly shared: string[];
 }
 
 export async function readRows(db: Db): Promise<Rows> {
-  const uploads = await many(db, z.object({ object_key: text }), sql`SELECT object_key FROM upload`);
+  const keys = async (statement: Sql) => (await many(db, z.object({ key: text }), statement)).map(({ key }) => key);
   return {
     generations: await many(
       db,
@@ -60,16 +63,25 @@ export async function readRows(db: Db): Promise<Rows> {
         retryOf: text.nullable(),
         batchId: text.nullable(),
         wantsWebhook: z.boolean(),
+        subjectId: text.nullable(),
+        pack: text,
+        removalRequestedAt: time.nullable(),
         dataRemoved: z.boolean(),
+        content: z.array(text),
       }),
-      sql`SELECT id, tenant_id AS "tenantId", status, sequence, metadata->>'order' AS "order", retry_of AS "retryOf", batch_id AS "batchId", data_removed AS "dataRemoved",
-                 webhook_url IS NOT NULL AND 'completed' = ANY (webhook_events) AS "wantsWebhook"
-            FROM generation ORDER BY id`,
+      sql`SELECT id, tenant_id AS "tenantId", status, sequence, metadata->>'order' AS "order", retry_of AS "retryOf", batch_id AS "batchId",
+                 webhook_url IS NOT NULL AND 'completed' = ANY (webhook_events) AS "wantsWebhook", subject_id AS "subjectId",
+                 pack->>'name' AS pack, removal_requested_at AS "removalRequestedAt", data_removed AS "dataRemoved", array_remove(ARRAY[
+                   CASE WHEN input ? 'prompt' THEN 'input' END, CASE WHEN metadata <> '{}' THEN 'metadata' END,
+                   CASE WHEN webhook_url IS NOT NULL THEN 'webhook' END,
+                   CASE WHEN EXISTS (SELECT FROM artifact a WHERE a.generation_id = g.id) THEN 'artifacts' END,
+                   CASE WHEN EXISTS (SELECT FROM data_key k WHERE k.id = g.id) THEN 'data key' END], NULL) AS content
+            FROM generation g ORDER BY id`,
     ),
     stages: await many(
       db,
-      z.object({ id: text, generationId: text, name: text, status: text, attempt: number }),
-      sql`SELECT id, generation_id AS "generationId", name, status, attempt FROM stage ORDER BY queued_at, id`,
+      z.object({ id: text, generationId: text, name: text, status: text, attempt: number, cached: z.boolean() }),
+      sql`SELECT id, generation_id AS "generationId", name, status, attempt, cached FROM stage ORDER BY queued_at, id`,
     ),
     events: await many(
       db,
@@ -87,7 +99,26 @@ export async function readRows(db: Db): Promise<Rows> {
       sql`SELECT id, generation_id AS "generationId", type, status FROM webhook_delivery WHERE generation_id IS NOT NULL ORDER BY id`,
     ),
     changes: await readChanges(db),
-    uploads: uploads.map(({ object_key }) => object_key),
+    subjects: await many(
+      db,
+      z.object({ id: text, tenantId: text, erased: z.boolean(), content: z.array(text) }),
+      sql`SELECT id, tenant_id AS "tenantId", erased_at IS NOT NULL AS erased, array_remove(ARRAY[
+                   CASE WHEN external_id IS NOT NULL OR consent IS NOT NULL THEN 'consent' END,
+                   CASE WHEN reference_images <> '[]' OR uploads <> '{}' THEN 'references' END,
+                   CASE WHEN EXISTS (SELECT FROM cache_entry c WHERE c.subject_id = s.id) THEN 'cache entries' END,
+                   CASE WHEN EXISTS (SELECT FROM idempotency_key k WHERE k.resource_id = s.id) THEN 'idempotency key' END,
+                   CASE WHEN EXISTS (SELECT FROM data_key k WHERE k.id = s.id) THEN 'data key' END], NULL) AS content
+            FROM subject s ORDER BY id`,
+    ),
+    erasures: await many(
+      db,
+      z.object({ id: text, subjectId: text, startedAt: time, completedAt: time.nullable() }),
+      sql`SELECT id, subject_id AS "subjectId", started_at AS "startedAt", completed_at AS "completedAt" FROM erasure ORDER BY id`,
+    ),
+    uploads: await keys(sql`SELECT object_key AS key FROM upload`),
+    shared: await keys(sql`
+      SELECT jsonb_array_elements(reference_images)->>'object_key' AS key FROM subject
+      UNION SELECT jsonb_array_elements(artifacts)->>'object_key' FROM cache_entry`),
   };
 }
 
@@ -133,15 +164,17 @@ export async function readQuiet(db: Db, wantedSlots: Readonly<Record<string, num
   };
 }
 
-/** Generations that have not ended, and deliveries that wait: what a run still waits for. */
-export async function readOpen(db: Db): Promise<{ readonly generations: number; readonly deliveries: number }> {
+/** Generations that have not ended, deliveries that wait, and removals that are not done: what a run still waits for. */
+export async function readOpen(db: Db): Promise<{ readonly generations: number; readonly deliveries: number; readonly removals: number }> {
   const open = await one(
     db,
-    z.object({ generations: number, deliveries: number }),
+    z.object({ generations: number, deliveries: number, removals: number }),
     sql`SELECT (SELECT count(*)::int FROM generation WHERE status IN ('queued', 'processing')) AS generations,
-               (SELECT count(*)::int FROM webhook_delivery WHERE status = 'pending') AS deliveries`,
+               (SELECT count(*)::int FROM webhook_delivery WHERE status = 'pending') AS deliveries,
+               (SELECT count(*)::int FROM generation WHERE removal_requested_at IS NOT NULL AND NOT data_removed)
+                 + (SELECT count(*)::int FROM erasure WHERE completed_at IS NULL) AS removals`,
   );
-  return open ?? { generations: 0, deliveries: 0 };
+  return open ?? { generations: 0, deliveries: 0, removals: 0 };
 }
 
 /** The schedule of tries goes on for hours; a run does not. Whatever waits for its next try gets it now. */

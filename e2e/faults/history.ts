@@ -1,11 +1,12 @@
 /** What a run has left behind: what the clients saw, what the receivers got, what the database and the object store hold at the end. */
-import type { GenerationStatus } from '@likeness/contracts';
+import type { Erasure, GenerationStatus } from '@likeness/contracts';
 import type { Behaviour } from './receivers.ts';
 
 /** All times are milliseconds since 1970. */
 export interface History {
   readonly jobs: readonly ClientJob[];
   readonly batches: readonly ClientBatch[];
+  readonly persons: readonly ClientPerson[];
   readonly receipts: readonly Receipt[];
   /** The tenant's endpoints that hear of every end. */
   readonly endpoints: readonly string[];
@@ -17,10 +18,16 @@ export interface History {
   readonly deliveries: readonly DeliveryRow[];
   /** Every change of status, attempt or sequence that was committed, in order: written by triggers of the run's own. */
   readonly changes: readonly Change[];
+  readonly subjects: readonly SubjectRow[];
+  readonly erasures: readonly ErasureRow[];
   /** Keys in the object store after a sweep of what nobody points at. */
   readonly objects: readonly string[];
+  /** Keys of objects that the sweep has found without an owner. */
+  readonly swept: readonly string[];
   /** Keys of uploads. */
   readonly uploads: readonly string[];
+  /** Keys of the references of subjects, and of what their generations share. */
+  readonly shared: readonly string[];
   readonly quiet: Quiet;
 }
 
@@ -40,6 +47,34 @@ export interface ClientJob {
   readonly streamed: number[];
   readonly pictures: Picture[];
   canceledAt: number | null;
+  /** The subject whose portrait was asked for. */
+  readonly subject: string | null;
+  /** When the shop first asked for its data to be removed, and whether that was answered. */
+  removedAt: number | null;
+  removed: boolean;
+  /** What it asked for once that had been answered. */
+  readonly afterwards: AskedAfter[];
+}
+
+/** What was asked for after a removal was answered: the answer that must come, and the one that came. */
+export interface AskedAfter {
+  readonly what: string;
+  readonly wanted: string;
+  readonly got: string;
+}
+
+/** Somebody of whom a shop has several portraits made, and whom it erases then. */
+export interface ClientPerson {
+  readonly order: string;
+  /** The ids of every 201. */
+  readonly made: string[];
+  /** When the shop first asked for the erasure. */
+  erasedAt: number | null;
+  /** The ids of the receipts, of every 202. */
+  readonly erasures: string[];
+  /** The last that was told of it. */
+  receipt: Erasure | null;
+  readonly afterwards: AskedAfter[];
 }
 
 /** Several jobs in one request. */
@@ -59,10 +94,12 @@ export interface Seen {
   readonly at: number;
   readonly status: GenerationStatus;
   readonly sequence: number;
+  readonly stage: string | null;
 }
 
 export interface Picture {
   readonly id: string;
+  readonly url: string;
   readonly promised: string;
   /** The SHA-256 of what came; or the status of the answer, when it was none of 200. */
   readonly got: string;
@@ -102,7 +139,27 @@ export interface GenerationRow {
   readonly retryOf: string | null;
   readonly batchId: string | null;
   readonly wantsWebhook: boolean;
+  readonly subjectId: string | null;
+  readonly pack: string;
+  readonly removalRequestedAt: number | null;
   readonly dataRemoved: boolean;
+  /** What its rows tell of the request, the picture or the person. */
+  readonly content: readonly string[];
+}
+
+export interface SubjectRow {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly erased: boolean;
+  /** What the rows tell of the person. */
+  readonly content: readonly string[];
+}
+
+export interface ErasureRow {
+  readonly id: string;
+  readonly subjectId: string;
+  readonly startedAt: number;
+  readonly completedAt: number | null;
 }
 
 export interface StageRow {
@@ -111,6 +168,8 @@ export interface StageRow {
   readonly name: string;
   readonly status: string;
   readonly attempt: number;
+  /** Its result was that of an earlier generation of the subject. */
+  readonly cached: boolean;
 }
 
 export interface EventRow {

@@ -1,7 +1,7 @@
 /** How long the system took to be itself again, read from the history: pure. */
 import { isTerminal, type GenerationStatus } from '@likeness/contracts';
-import { groupBy } from './check-history.ts';
-import type { Change, ClientJob, FaultRecord } from './history.ts';
+import type { Change, ClientJob, ErasureRow, History } from './history.ts';
+import { groupBy } from './invariant.ts';
 
 export interface Recovery {
   readonly kind: string;
@@ -25,7 +25,7 @@ const MEASURES: Record<string, { readonly until: Measure; readonly targetMs?: nu
   'queue emptied': { until: 'all recovered', targetMs: 60_000 },
 };
 
-export function recoveries(faults: readonly FaultRecord[], changes: readonly Change[], jobs: readonly ClientJob[]): Recovery[] {
+export function recoveries({ faults, changes, jobs, erasures }: History): Recovery[] {
   const stages = groupBy(
     changes.filter((change) => change.of === 'stage'),
     (change) => change.id,
@@ -45,7 +45,7 @@ export function recoveries(faults: readonly FaultRecord[], changes: readonly Cha
     });
     return { kind, times: records.length, until, took, ...(targetMs === undefined ? {} : { targetMs }) };
   });
-  return [...rows.sort((a, b) => a.kind.localeCompare(b.kind)), canceled(jobs, changes)];
+  return [...rows.sort((a, b) => a.kind.localeCompare(b.kind)), canceled(jobs, changes), erased(erasures)];
 }
 
 /** From what a stage was at `from` to its next change; none when it was not hit. */
@@ -76,3 +76,11 @@ function canceled(jobs: readonly ClientJob[], changes: readonly Change[]): Recov
   });
   return { kind: 'cancel of a job at work', times: took.length, until: 'slot free', took, targetMs: 1_000 };
 }
+
+/** Workers must have let go for longer than a lease before it is completed. */
+const erased = (erasures: readonly ErasureRow[]): Recovery => ({
+  kind: 'erasure of a subject',
+  times: erasures.length,
+  until: 'completed',
+  took: erasures.flatMap(({ startedAt, completedAt }) => (completedAt === null ? [] : [completedAt - startedAt])),
+});

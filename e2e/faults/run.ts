@@ -2,13 +2,15 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Generation, WebhookEndpointWithSecret } from '@likeness/contracts';
+import type { WebhookEndpointWithSecret } from '@likeness/contracts';
 import { createLogger } from '@likeness/platform/telemetry';
 import { sweepOrphans } from '../../apps/dispatcher/src/sweep-retention.ts';
-import { checkHistory, PATIENCE_MS, type Violation } from './check-history.ts';
+import { checkHistory } from './check-history.ts';
 import { hurryDeliveries, readOpen, readQuiet, readRows } from './database.ts';
 import { patiently, type Fault } from './fault.ts';
 import type { FaultRecord, History, Quiet } from './history.ts';
+import { PATIENCE_MS, type Violation } from './invariant.ts';
+import { lastLook } from './last-look.ts';
 import { processFaults } from './process-faults.ts';
 import { Random } from './random.ts';
 import type { Behaviour } from './receivers.ts';
@@ -57,7 +59,7 @@ export async function runFaults(options: RunOptions): Promise<Report> {
   try {
     const history = await live(world, random, options);
     const violations = checkHistory(history);
-    const { generations, changes, receipts, faults, jobs } = history;
+    const { generations, changes, receipts, faults } = history;
     if (violations.length > 0) await writeFile(join(world.stack.directory.path, 'logs', 'history.json'), JSON.stringify(history, null, 1));
     logs = await world.close(violations.length > 0);
     return {
@@ -71,7 +73,7 @@ export async function runFaults(options: RunOptions): Promise<Report> {
       claims: changes.filter((change) => change.of === 'stage' && change.to === 'processing').length,
       webhooks: receipts.length,
       faults: faults.length,
-      recoveries: recoveries(faults, changes, jobs),
+      recoveries: recoveries(history),
       violations,
       logs: violations.length > 0 ? logs : undefined,
       history,
@@ -83,13 +85,14 @@ export async function runFaults(options: RunOptions): Promise<Report> {
 
 async function live(world: World, random: Random, options: RunOptions): Promise<History> {
   const { say } = options;
-  const photo = await readFile(new URL('../../samples/portrait.jpg', import.meta.url));
+  const photo = new Uint8Array(await readFile(new URL('../../samples/portrait.jpg', import.meta.url)));
   const closing = new AbortController();
   const givingUp = new AbortController();
   const workload = new Workload({
     client: world.client,
     random: random.fork(),
     upload: (await world.client.upload(photo)).id,
+    photo,
     receivers: `http://127.0.0.1:${world.proxies.receivers?.port}`,
     rate: options.rate ?? 1.5,
     closing: closing.signal,
@@ -103,23 +106,32 @@ async function live(world: World, random: Random, options: RunOptions): Promise<
   await settled(world, say);
   givingUp.abort();
   await shopping;
+  await settled(world, say); // what was asked for in the last moment
   await lastLook(world, workload);
   const quiet = await quietness(world);
+  const unswept = await keysOf(world);
   await sweepOrphans({ db: world.db, store: world.store, log: createLogger('faults', 'silent') }, Date.now() + LONG_AFTER_MS);
-  const objects: string[] = [];
-  for await (const { key } of world.store.list('t/')) objects.push(key);
-  const { jobs, batches } = workload;
+  const objects = new Set(await keysOf(world));
+  const { jobs, batches, persons } = workload;
   const redirected = world.receivers.followed > 0 ? [redirectFollowed(world.receivers.followed)] : [];
   return {
     jobs,
     batches,
+    persons,
     endpoints,
     receipts: world.receivers.receipts,
     faults: [...faults, ...redirected],
     ...(await readRows(world.db)),
-    objects,
+    objects: [...objects],
+    swept: unswept.filter((key) => !objects.has(key)),
     quiet,
   };
+}
+
+async function keysOf({ store }: World): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of store.list('t/')) keys.push(key);
+  return keys;
 }
 
 /** Endpoints of the tenant, which hear of the end of every job, each with a secret of its own. */
@@ -165,27 +177,17 @@ async function breakThings(world: World, random: Random, { minutes, only, say }:
   return records;
 }
 
-/** Until no job and no delivery is open; the waits of the schedule of tries are cut short. */
+/** Until no job, no delivery and no removal is open; the waits of the schedule of tries are cut short. */
 async function settled(world: World, say: (line: string) => void): Promise<void> {
   const start = Date.now();
   for (let said = 0; ; await sleep(500)) {
     const open = await patiently(() => readOpen(world.db));
     await patiently(() => hurryDeliveries(world.db));
-    if (open.generations === 0 && open.deliveries === 0) return;
+    if (open.generations + open.deliveries + open.removals === 0) return;
     if (Date.now() - start > PATIENCE_MS + SETTLE_MS) return;
     if (Date.now() - said < 10_000) continue;
     said = Date.now();
-    say(`${open.generations} jobs and ${open.deliveries} deliveries are open`);
-  }
-}
-
-/** Every order is asked for once more: what had ended is as it was. */
-async function lastLook({ client }: World, { jobs }: Workload): Promise<void> {
-  for (const { accepted, seen } of jobs) {
-    const [id] = accepted;
-    if (id === undefined) continue;
-    const { status, body } = await patiently(() => client.call<Generation>('GET', `/v1/generations/${id}`));
-    if (status === 200) seen.push({ at: Date.now(), status: body.status, sequence: body.sequence });
+    say(`${open.generations} jobs, ${open.deliveries} deliveries and ${open.removals} removals are open`);
   }
 }
 
