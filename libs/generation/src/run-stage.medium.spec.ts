@@ -116,6 +116,16 @@ describe('a cancel in mid-work', () => {
     expect(outcome).toBe('canceled');
     expect(await keysOf(id)).toEqual([]);
   });
+
+  it('that comes before the work fails wins over the error', async () => {
+    const { id, stageId } = await journey().create();
+    const outcome = await run(stageId, async () => {
+      await requestCancel(journey().db, journey().tenantId, id);
+      throw new LikenessError('no_face_detected', 'There is no face.');
+    });
+    expect(outcome).toBe('canceled');
+    expect(await journey().generation(id)).toMatchObject({ status: 'canceled', error: null });
+  });
 });
 
 describe('an error', () => {

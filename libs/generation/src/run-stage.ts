@@ -193,6 +193,8 @@ async function handedBack({ db, store }: StageParts, stage: ClaimedStage, reason
 async function failed({ db }: StageParts, stage: ClaimedStage, cause: unknown, log: Logger): Promise<StageOutcome> {
   const error = stageError(cause);
   log.warn({ err: cause, code: error.code }, `stage ${stage.name} failed: ${error.message}`);
+  // Whoever asked for the end has it; the error may even come of it, as when a subject's data key was destroyed.
+  if (await settleCancel(db, stage.generation_id, stage)) return 'canceled';
   const jobError = error.toJobError(stage.name);
   const away = error.code === 'storage_unavailable' || error.code === 'unavailable';
   if (error.retryable && stage.attempt < (away ? OUTAGE_ATTEMPTS : stage.max_attempts)) {
