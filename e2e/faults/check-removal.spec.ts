@@ -40,6 +40,7 @@ function erasedHistory(): History {
     order: `order of ${id}`,
     idempotencyKey: null,
     accepted: [id],
+    streamed: [2, 3, 4, 5, 6, 8],
     subject: 'sub_1',
     pictures: [{ id: `art_${id}`, url: 'http://a', promised: 'a', got: '410' }],
     afterwards: [{ what: `the picture art_${id}`, wanted: '410', got: '410' }],
@@ -234,6 +235,16 @@ const histories: [string, (history: History) => Partial<History>, string][] = [
       persons: replaced(persons, () => true, { afterwards: [{ what: 'one more generation', wanted: 'subject_erased', got: '202' }] }),
     }),
     `${READ}: after the erasure of order-person-1 one more generation should be answered with subject_erased; got 202`,
+  ],
+  [
+    'a stream that leaves out an event before the end and the removal',
+    ({ jobs }) => ({ jobs: replaced(jobs, ({ subject }) => subject !== null, { streamed: [2, 3, 4, 5, 8] }) }),
+    'sequences rise without gap or repeat: its stream went from 5 to 8',
+  ],
+  [
+    'a stream that leaves out an event, and not the end',
+    ({ jobs }) => ({ jobs: replaced(jobs, ({ subject }) => subject !== null, { streamed: [2, 4, 5, 6, 7] }) }),
+    'sequences rise without gap or repeat: its stream went from 2 to 4',
   ],
   [
     'a webhook of a removed generation that nobody has taken',

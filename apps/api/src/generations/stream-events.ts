@@ -40,7 +40,7 @@ export async function* streamEvents(parts: Parts, seen: GenerationView, { tenant
     }
     over = news?.over ?? false;
   }
-  // What has ended does not change any more, so that its last event is the generation itself.
+  // What has ended changes by its removal only, so that its last event is the generation itself, under the number that it has now.
   const ended = await findGeneration(parts.db, tenantId, id);
   if (ended) yield write('completed', ended.sequence, presentGeneration(ended, parts, 0));
 }
