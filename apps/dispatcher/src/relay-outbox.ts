@@ -7,6 +7,7 @@
  */
 import { QUEUES, type JobName, type QueueName } from '@likeness/contracts';
 import { one, sql, type Db } from '@likeness/platform/db';
+import type { Queue } from 'bullmq';
 import { z } from 'zod';
 import type { Parts } from './parts.ts';
 
@@ -95,7 +96,7 @@ export async function relayOutbox(
     for (const queue of QUEUES) {
       const mine = messages.filter((message) => message.queue === queue);
       if (mine.length === 0) continue;
-      await queues[queue].addBulk(mine.map(toJob));
+      await addTo(queues[queue], mine);
       figures?.relayed({ queue }, mine.length);
     }
     await query('relay-done', RELAYED, [messages.map(({ id }) => id)]);
@@ -112,6 +113,15 @@ export async function millisecondsToNext(db: Db): Promise<number> {
          WHERE queue = ANY (${[...QUEUES]}::text[]) AND available_at > now() AND available_at < now() + interval '1 second'`,
   );
   return next?.ms ?? 1_000;
+}
+
+/** For a batch BullMQ's Postgres backend makes two temporary tables, which takes 9 ms; a single job takes one. */
+const FEW = 4;
+
+async function addTo(queue: Queue, messages: readonly Message[]): Promise<void> {
+  const jobs = messages.map(toJob);
+  if (jobs.length > FEW) await queue.addBulk(jobs);
+  else for (const { name, data, opts } of jobs) await queue.add(name, data, opts);
 }
 
 /** The queue drops a second job of the same id while it knows the first. */
