@@ -161,8 +161,9 @@ describe('the relay', () => {
 
   it('keeps every message while the queue is away', async () => {
     await createMany(3, await tenant('a'));
-    const away = { ...queues, parsing: { addBulk: () => Promise.reject(new Error('the queue is away')) } as unknown as Queue };
-    await expect(relayOutbox({ db, queues: away })).rejects.toThrow('the queue is away');
+    const away = () => Promise.reject(new Error('the queue is away'));
+    const none = { ...queues, parsing: { add: away, addBulk: away } as unknown as Queue };
+    await expect(relayOutbox({ db, queues: none })).rejects.toThrow('the queue is away');
     expect([await outboxSize(), (await stages()).some((stage) => stage.relayed)]).toEqual([3, false]);
     expect(await relay()).toBe(3);
   });
@@ -172,8 +173,8 @@ describe('the relay', () => {
     const cut = {
       ...queues,
       parsing: {
-        addBulk: async (jobs: Parameters<Queue['addBulk']>[0]) => {
-          await queues.parsing.addBulk(jobs);
+        add: async (...job: Parameters<Queue['add']>) => {
+          await queues.parsing.add(...job);
           // Waits for its end: until then the backend keeps its locks, and the next relay would pass the message over.
           await exec(
             db,
@@ -192,8 +193,8 @@ describe('the relay', () => {
     const quick = {
       ...queues,
       parsing: {
-        addBulk: async (jobs: Parameters<Queue['addBulk']>[0]) => {
-          await queues.parsing.addBulk(jobs);
+        add: async (...job: Parameters<Queue['add']>) => {
+          await queues.parsing.add(...job);
           const stage = await claim(id);
           if (!stage) throw new Error('not claimed');
           await requeueStage(db, stage);
