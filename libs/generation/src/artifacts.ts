@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { LikenessError, newId } from '@likeness/contracts';
-import { many, sql, type Db } from '@likeness/platform/db';
+import { exec, many, sql, type Db } from '@likeness/platform/db';
 import { ObjectMissing, type SealedStore, type WrappedKey } from '@likeness/platform/storage';
 import { z } from 'zod';
 import type { ClaimedStage, KeptArtifact } from './generation.ts';
@@ -48,9 +48,24 @@ export async function loadArtifacts(db: Db, store: SealedStore, stage: ClaimedSt
          WHERE generation_id = ${stage.generation_id} AND name = ${name} ORDER BY index`,
   );
   return Promise.all(
-    rows.map(async ({ object_key, data_key, detail }) => ({ bytes: await readObject(store, object_key, data_key), detail })),
+    rows.map(async ({ object_key, data_key, detail }) => {
+      const reading = readObject(store, object_key, data_key);
+      const bytes = await reading.catch(async (error: unknown) => {
+        if ((error as Error).cause instanceof ObjectMissing) await forgetResult(db, stage, object_key);
+        throw error;
+      });
+      return { bytes, detail };
+    }),
   );
 }
+
+/** A result that has lost an object must not be found again: the subject's next generation makes it anew. */
+const forgetResult = (db: Db, { tenant_id, subject_id }: ClaimedStage, key: string): Promise<number> =>
+  exec(
+    db,
+    sql`DELETE FROM cache_entry WHERE tenant_id = ${tenant_id} AND subject_id = ${subject_id}
+           AND artifacts @> jsonb_build_array(jsonb_build_object('object_key', ${key}::text))`,
+  );
 
 /** @throws LikenessError `storage_unavailable`, also when a row points at an object that is not there, or whose data key is not */
 export async function readObject(store: SealedStore, key: string, dataKey: WrappedKey | null): Promise<Uint8Array> {

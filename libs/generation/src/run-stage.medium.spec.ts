@@ -1,10 +1,10 @@
-import { LikenessError, type StageId } from '@likeness/contracts';
-import { exec, sql } from '@likeness/platform/db';
+import { LikenessError, newId, type StageId } from '@likeness/contracts';
+import { exec, json, sql } from '@likeness/platform/db';
 import { describe, expect, it } from 'vitest';
 import { writeArtifact } from './artifacts.ts';
 import { requestCancel } from './generation.store.ts';
 import { checkHandlers, type StageContext, type StageWork } from './run-stage.ts';
-import { useJourney } from './testing/journey.ts';
+import { useJourney, vault } from './testing/journey.ts';
 import { bytes, keepAll, untilAborted, useRuns } from './testing/runs.ts';
 
 const journey = useJourney();
@@ -207,6 +207,37 @@ describe('a worker that has to let go', () => {
     expect(await running).toBe('handed_back');
     expect(await journey().stage(stageId)).toMatchObject({ status: 'queued', attempt: 1, max_attempts: 4, error: null });
     expect((await journey().messages(stageId)).at(-1)).toMatchObject({ n: 2, delay: 0 });
+  });
+});
+
+describe('a result that the generations of a subject share', () => {
+  it('is made anew after one of its objects was lost', async () => {
+    const { db, tenantId } = journey();
+    const subject = newId('subject');
+    const references = json([{ object_key: 'r', content_type: 'image/png', size: 1, sha256: 'ab' }]);
+    await exec(db, sql`INSERT INTO subject (id, tenant_id, reference_images) VALUES (${subject}, ${tenantId}, ${references}::jsonb)`);
+    await exec(db, sql`INSERT INTO data_key (id, tenant_id, wrapped) VALUES (${subject}, ${tenantId}, ${vault.newKey()})`);
+    const generation = async () => {
+      const created = await journey().create();
+      await exec(
+        db,
+        sql`UPDATE generation SET subject_id = ${subject}, input = input || '{"facial_regions": []}' WHERE id = ${created.id}`,
+      );
+      return created;
+    };
+    const parsed: string[] = [];
+    const parse = async ({ id, stageId }: { id: string; stageId: StageId }) => {
+      expect(await run(stageId, (context) => (parsed.push(id), keepAll(context)))).toBe('completed');
+    };
+    const [first, second, third] = [await generation(), await generation(), await generation()];
+    await parse(first);
+    await parse(second);
+    expect(parsed).toEqual([first.id]);
+    await runs().store.remove((await keysOf(first.id)).filter((key) => key.endsWith('/face-0')));
+    const embed = await journey().advanceTo('embed', second);
+    expect(await run(embed, async ({ load }) => void (await load('face')))).toBe('will_retry');
+    await parse(third);
+    expect(parsed).toEqual([first.id, third.id]);
   });
 });
 
