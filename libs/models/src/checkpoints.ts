@@ -11,8 +11,10 @@ import type { ClipVisionConfig } from './architectures/clip-vision.ts';
 import type { FacialEncoderConfig } from './architectures/facial-encoder.ts';
 import type { IdentityProjectionConfig } from './architectures/identity-projection.ts';
 import type { IResNetConfig } from './architectures/iresnet.ts';
+import type { IpAdapterConfig } from './architectures/ip-adapter.ts';
 import type { AdapterConfig, UNetConfig } from './architectures/unet.ts';
 import { ModelError } from './errors.ts';
+import type { QueryResamplerConfig } from './layers/resampler.ts';
 
 const count = z.int().positive();
 const absent = z.null().optional();
@@ -138,6 +140,40 @@ const identityProjectionFile = z.object({
   scale: z.number().default(1),
 });
 
+/** Settings of the class that no published file uses. */
+const plainResampler = { apply_pos_emb: z.literal(false).default(false), num_latents_mean_pooled: z.literal(0).default(0) };
+
+/** The defaults are those of the classes of tencent-ailab/IP-Adapter; InstantID has copied its Resampler. */
+const resamplerFile = z.object({
+  ...plainResampler,
+  dim: count.default(1024),
+  depth: count.default(8),
+  dim_head: count.default(64),
+  heads: count.default(16),
+  num_queries: count.default(8),
+  embedding_dim: count.default(768),
+  output_dim: count.default(1024),
+  ff_mult: count.default(4),
+});
+
+const ipAdapterFile = z.discriminatedUnion('variant', [
+  z.object({
+    variant: z.literal('base'),
+    cross_attention_dim: count.default(1024),
+    clip_embeddings_dim: count.default(1024),
+    num_tokens: count.default(4),
+  }),
+  resamplerFile.extend({ variant: z.literal('plus') }),
+  z.object({ variant: z.literal('full'), cross_attention_dim: count.default(1024), clip_embeddings_dim: count.default(1024) }),
+  z.object({
+    variant: z.literal('faceid'),
+    cross_attention_dim: count.default(768),
+    id_embeddings_dim: count.default(512),
+    num_tokens: count.default(4),
+  }),
+  identityProjectionFile.extend({ variant: z.literal('faceid-plus') }),
+]);
+
 const iresnetFile = z.object({
   layers: z.tuple([count, count, count, count]),
   num_features: count.default(512),
@@ -171,6 +207,9 @@ export const iresnetConfig = (json: unknown): IResNetConfig => parse('IResNet', 
 export const facialEncoderConfig = (json: unknown): FacialEncoderConfig => parse('FacialEncoder', facialEncoderFile, json);
 export const identityProjectionConfig = (json: unknown): IdentityProjectionConfig =>
   parse('identity projection', identityProjectionFile, json);
+
+export const ipAdapterConfig = (json: unknown): IpAdapterConfig => parse('IP-Adapter', ipAdapterFile, json);
+export const instantIdConfig = (json: unknown): QueryResamplerConfig => parse('InstantID resampler', resamplerFile, json);
 
 /** With the factor between the autoencoder's own latents and those of the UNet. */
 export const autoencoderConfig = (json: unknown): AutoencoderConfig & { readonly scaling_factor: number } =>

@@ -15,10 +15,11 @@ import {
 import { bisenet, bisenetIgnored, type BiSeNetConfig } from './architectures/bisenet.ts';
 import { clipText, clipTextIgnored, type ClipTextConfig } from './architectures/clip-text.ts';
 import { clipVision, clipVisionIgnored, type ClipVisionConfig } from './architectures/clip-vision.ts';
-import { fuse, visualProjection, type FacialEncoderConfig } from './architectures/facial-encoder.ts';
+import { visualProjection, type FacialEncoderConfig } from './architectures/facial-encoder.ts';
 import { identityProjection, type IdentityProjectionConfig } from './architectures/identity-projection.ts';
 import { iresnet, iresnetIgnored, type IResNetConfig } from './architectures/iresnet.ts';
 import { unet, type AdapterConfig, type UNetConfig } from './architectures/unet.ts';
+import { fuse } from './layers/fuse.ts';
 
 /** Adds the wanted outputs, all unless `outputs` names some; what only the others need is left out of the graph. */
 function finish(graph: Graph, computed: Readonly<Record<string, Tensor>>, outputs: readonly string[] = Object.keys(computed)): Graph {
@@ -160,7 +161,6 @@ export function fuseGraph(weights: WeightSource, config: FacialEncoderConfig, { 
     regionTokens,
     graph.input('class_tokens_mask', 'bool', [batch, tokens]),
     graph.input('valid_id_mask', 'bool', [batch, regions]),
-    config,
   );
   s.assertAllRead();
   return finish(graph, { fused_embeds: fused });
@@ -180,7 +180,7 @@ export function facialEncoderGraph(
   const valid = graph.input('valid_id_mask', 'bool', [batch, regions]);
   const each = visualProjection(s.at('visual_projection'), op.reshape(features, [-1, patches, config.embedding_dim]), config);
   const regionTokens = op.reshape(each, [batch, regions, 1, config.output_dim]);
-  const fused = fuse(s.at('fuse_module'), text, regionTokens, marked, valid, config);
+  const fused = fuse(s.at('fuse_module'), text, regionTokens, marked, valid);
   s.assertAllRead();
   return finish(graph, { fused_embeds: fused, region_tokens: regionTokens });
 }

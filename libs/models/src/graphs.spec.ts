@@ -7,9 +7,12 @@ import {
   clipVisionConfig,
   facialEncoderConfig,
   identityProjectionConfig,
+  instantIdConfig,
+  ipAdapterConfig,
   iresnetConfig,
   unetConfig,
 } from './checkpoints.ts';
+import { fastComposerGraph, instantIdGraph, ipAdapterGraph, photoMakerGraph } from './compile-adapters.ts';
 import {
   clipTextGraph,
   clipVisionGraph,
@@ -27,6 +30,14 @@ const weights = hashWeights(1);
 const clip = { hidden_size: 16, intermediate_size: 32, num_hidden_layers: 2, num_attention_heads: 2 };
 const vae = autoencoderConfig({ block_out_channels: [8, 16], norm_num_groups: 4 });
 const facial = facialEncoderConfig({ embedding_dim: 16, output_dim: 24, embed_dim: 24, dim: 32, depth: 1, dim_head: 8, heads: 4 });
+const resampler = { dim: 32, depth: 1, dim_head: 8, heads: 2, num_queries: 4, output_dim: 24 };
+const ipAdapters = [
+  { variant: 'base', cross_attention_dim: 24, clip_embeddings_dim: 16 },
+  { variant: 'plus', ...resampler, embedding_dim: 16 },
+  { variant: 'full', cross_attention_dim: 24, clip_embeddings_dim: 16 },
+  { variant: 'faceid', cross_attention_dim: 24 },
+  { variant: 'faceid-plus', cross_attention_dim: 64, clip_embeddings_dim: 16, depth: 1, shortcut: true, scale: 0.8 },
+].map(ipAdapterConfig);
 const smallUnet = {
   block_out_channels: [8, 16],
   layers_per_block: 1,
@@ -78,6 +89,20 @@ describe('printed graphs', () => {
     ],
     ['face-parsing', () => faceParsingGraph(weights, bisenetConfig({}), { height: 40, width: 72 })],
     ['face-recognition', () => faceRecognitionGraph(weights, iresnetConfig({ layers: [2, 1, 1, 1] }))],
+    ...ipAdapters.map((config): [string, () => Graph] => [
+      `ip-adapter-${config.variant}`,
+      () => ipAdapterGraph(weights, config, { batch: 2, patches: 5 }),
+    ]),
+    [
+      'photomaker-id-encoder',
+      () =>
+        photoMakerGraph(weights, clipVisionConfig({ ...clip, image_size: 8, patch_size: 4, projection_dim: 8 }), {
+          pictures: 2,
+          width: 24,
+        }),
+    ],
+    ['instantid-resampler', () => instantIdGraph(weights, instantIdConfig({ ...resampler, embedding_dim: 512 }))],
+    ['fastcomposer-postfuse', () => fastComposerGraph(weights, { embed_dim: 16 }, { batch: 2, objects: 3 })],
   ])('%s', async (name, build) => {
     await expect(print(build())).toMatchFileSnapshot(`../graphs/${name}.txt`);
   });

@@ -2,6 +2,7 @@ export { exportGraph, openCheckpoint, renamed, withoutPrefix, merged, type Expor
 export * from './catalog.ts';
 export * from './checkpoints.ts';
 export * from './compile.ts';
+export * from './compile-adapters.ts';
 export * from './errors.ts';
 export { latentFactor, type AutoencoderConfig } from './architectures/autoencoder-kl.ts';
 export type { BiSeNetConfig } from './architectures/bisenet.ts';
@@ -9,6 +10,7 @@ export type { ClipTextConfig } from './architectures/clip-text.ts';
 export type { ClipVisionConfig } from './architectures/clip-vision.ts';
 export type { FacialEncoderConfig } from './architectures/facial-encoder.ts';
 export type { IdentityProjectionConfig } from './architectures/identity-projection.ts';
+export type { IpAdapterConfig } from './architectures/ip-adapter.ts';
 export type { IResNetConfig } from './architectures/iresnet.ts';
 export { attentionPaths, type AdapterConfig, type UNetConfig } from './architectures/unet.ts';
 export * from './pack-networks.ts';

@@ -20,6 +20,7 @@ export const sub = (a: Tensor, b: Operand): Tensor => binary('Sub', a, b);
 export const mul = (a: Tensor, b: Operand): Tensor => binary('Mul', a, b);
 export const div = (a: Tensor, b: Operand): Tensor => binary('Div', a, b);
 export const equal = (a: Tensor, b: Operand): Tensor => binary('Equal', a, b, 'bool');
+export const less = (a: Tensor, b: Operand): Tensor => binary('Less', a, b, 'bool');
 export const and = (a: Tensor, b: Tensor): Tensor => binary('And', a, b);
 
 const unary = (op: string, x: Tensor, attributes = {}, domain = ''): Tensor => x.graph.node(op, [x], x, attributes, domain);

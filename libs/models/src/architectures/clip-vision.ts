@@ -22,21 +22,25 @@ export const clipVisionIgnored = [
  * pixels [B, 3, S, S], normalised → penultimate [B, 1 + (S/patch)², C], the input of the last layer, class token first, and
  * image_embeds [B, P], not of unit length.
  */
-export function clipVision(s: Scope, pixels: Tensor, config: ClipVisionConfig): Record<string, Tensor> {
+export function clipVision(s: Scope, pixels: Tensor, config: ClipVisionConfig): Record<'penultimate' | 'image_embeds', Tensor> {
+  const { penultimate, pooled } = clipVisionTower(s.at('vision_model'), pixels, config);
+  return { penultimate, image_embeds: linear(s.at('visual_projection'), pooled, config.projection_dim, { bias: false }) }; // [B, P]
+}
+
+/** The same before the projection: penultimate, and the class token after the last layer, normalised: pooled [B, C]. */
+export function clipVisionTower(s: Scope, pixels: Tensor, config: ClipVisionConfig): Record<'penultimate' | 'pooled', Tensor> {
   const { hidden_size: width, patch_size: patch, layer_norm_eps: epsilon } = config;
   const batch = pixels.dims[0]!;
-  const embeddings = s.at('vision_model.embeddings');
+  const embeddings = s.at('embeddings');
   const kernel = embeddings.weight('patch_embedding.weight', [width, config.num_channels, patch, patch]);
   const grid = op.conv2d(pixels, kernel, undefined, { stride: patch }); // [B, C, S/patch, S/patch]
   const patches = op.transpose(op.reshape(grid, [batch, width, -1]), [0, 2, 1]); // [B, (S/patch)², C]
   const classToken = op.expand(op.reshape(embeddings.weight('class_embedding', [width]), [1, 1, width]), [batch, 1, width]);
   const tokens = op.concat([classToken, patches], 1); // [B, 1 + (S/patch)², C]
   const positions = embeddings.weight('position_embedding.weight', [tokens.dims[1]!, width]);
-  const x = layerNorm(s.at('vision_model.pre_layrnorm'), op.add(tokens, positions), epsilon); // spelt so in the checkpoints
-  const states = clipEncoder(s.at('vision_model.encoder'), x, config, { causal: false });
+  const x = layerNorm(s.at('pre_layrnorm'), op.add(tokens, positions), epsilon); // spelt so in the checkpoints
+  const states = clipEncoder(s.at('encoder'), x, config, { causal: false });
 
   const first = op.reshape(op.slice(states.at(-1)!, 1, 0, 1), [batch, width]); // [B, C]
-  const pooled = layerNorm(s.at('vision_model.post_layernorm'), first, epsilon);
-  const embeds = linear(s.at('visual_projection'), pooled, config.projection_dim, { bias: false }); // [B, P]
-  return { penultimate: states.at(-2)!, image_embeds: embeds };
+  return { penultimate: states.at(-2)!, pooled: layerNorm(s.at('post_layernorm'), first, epsilon) };
 }

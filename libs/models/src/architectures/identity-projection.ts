@@ -22,10 +22,20 @@ export interface IdentityProjectionConfig {
 
 /** idEmbeds [B, 512], clipEmbeds [B, T, D] → [B, tokens, C] */
 export function identityProjection(s: Scope, idEmbeds: Tensor, clipEmbeds: Tensor, config: IdentityProjectionConfig): Tensor {
-  const { cross_attention_dim: width, num_tokens: tokens, depth, dim_head, ff_mult } = config;
-  let x = linear(s.at('proj', 0), idEmbeds, config.id_embeddings_dim * 2); // [B, 1024]
-  x = linear(s.at('proj', 2), op.gelu(x), width * tokens); // [B, tokens·C]
-  x = layerNorm(s.at('norm'), op.reshape(x, [-1, tokens, width])); // [B, tokens, C]
-  const resampled = resampler(s.at('perceiver_resampler'), clipEmbeds, x, width, { depth, dim_head, heads: width / dim_head, ff_mult });
+  const { cross_attention_dim: width, depth, dim_head, ff_mult } = config;
+  const heads = Math.floor(width / dim_head);
+  const x = faceProjection(s, idEmbeds, config); // [B, tokens, C]
+  const resampled = resampler(s.at('perceiver_resampler'), clipEmbeds, x, width, { depth, dim_head, heads, ff_mult });
   return config.shortcut ? op.add(x, op.mul(resampled, config.scale)) : resampled; // [B, tokens, C]
+}
+
+/** The face alone, by two layers: [B, 512] → [B, tokens, C] */
+export function faceProjection(
+  s: Scope,
+  idEmbeds: Tensor,
+  { cross_attention_dim: width, num_tokens: tokens }: Pick<IdentityProjectionConfig, 'cross_attention_dim' | 'num_tokens'>,
+): Tensor {
+  const h = linear(s.at('proj', 0), idEmbeds, idEmbeds.dims[1]! * 2); // [B, 1024]
+  const x = linear(s.at('proj', 2), op.gelu(h), width * tokens); // [B, tokens·C]
+  return layerNorm(s.at('norm'), op.reshape(x, [-1, tokens, width]));
 }

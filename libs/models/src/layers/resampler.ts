@@ -8,6 +8,23 @@ export interface ResamplerConfig {
   readonly ff_mult: number;
 }
 
+export interface QueryResamplerConfig extends ResamplerConfig {
+  /** Width inside. */
+  readonly dim: number;
+  /** Width of what is read. */
+  readonly embedding_dim: number;
+  /** Width of the tokens. */
+  readonly output_dim: number;
+  readonly num_queries: number;
+}
+
+/** A resampler whose latents are learned: x [B, T, embedding_dim] → [B, num_queries, output_dim]. Key: latents [1, num_queries, dim]. */
+export function queryResampler(s: Scope, x: Tensor, config: QueryResamplerConfig): Tensor {
+  const { num_queries, dim, output_dim } = config;
+  const latents = op.expand(s.weight('latents', [1, num_queries, dim]), [x.dims[0]!, num_queries, dim]);
+  return resampler(s, x, latents, output_dim, config);
+}
+
 /**
  * A Perceiver resampler: a few latents read a long sequence (JackAILab/ConsistentID e234008, functions.FacePerceiverResampler
  * and functions.AttentionMLP; the same block in tencent-ailab/IP-Adapter). x [B, T, in], latents [B, n, dim] → [B, n, out].

@@ -12,11 +12,17 @@ import {
   clipVisionGraph,
   facialEncoderConfig,
   facialEncoderGraph,
+  fastComposerGraph,
   faceParsingGraph,
   faceRecognitionGraph,
   identityProjectionConfig,
   identityProjectionGraph,
+  instantIdConfig,
+  instantIdGraph,
+  ipAdapterConfig,
+  ipAdapterGraph,
   iresnetConfig,
+  photoMakerGraph,
   unetConfig,
   unetGraph,
   vaeDecoderGraph,
@@ -85,6 +91,36 @@ export const networkKinds: Readonly<Record<string, KindRunner>> = {
     const [batch] = (await c.tensor('image')).dims as [number];
     return faceRecognitionGraph(weights, iresnetConfig(c.config), { batch });
   }),
+
+  'adapter-ip-adapter': network(async (c, weights) => {
+    const [name] = c.inputNames as [string];
+    const [batch] = (await c.tensor(name)).dims as [number];
+    const patches = c.inputNames.includes('image_embeds') ? (await c.tensor('image_embeds')).dims[1]! : 0;
+    return ipAdapterGraph(weights, ipAdapterConfig(c.config), { batch, patches });
+  }),
+
+  'adapter-photomaker-id-encoder': async (c) => {
+    const [batch, pictures] = (await c.tensor('id_pixel_values')).dims as [number, number];
+    const [, tokens, width] = (await c.tensor('prompt_embeds')).dims as [number, number, number];
+    return withWeights(c, async (weights) => {
+      const graph = photoMakerGraph(weights, clipVisionConfig(c.config), { batch, pictures, tokens, width });
+      return { prompt_embeds: (await run(graph, await feeds(c)))['fused_embeds']! };
+    });
+  },
+
+  'adapter-instantid-resampler': network(async (c, weights) => {
+    const [batch, faces] = (await c.tensor('face_embeds')).dims as [number, number];
+    return instantIdGraph(weights, instantIdConfig(c.config), { batch, faces });
+  }),
+
+  'adapter-fastcomposer-postfuse': async (c) => {
+    const [batch, objects] = (await c.tensor('object_embeds')).dims as [number, number];
+    const [, tokens, width] = (await c.tensor('text_embeds')).dims as [number, number, number];
+    return withWeights(c, async (weights) => {
+      const graph = fastComposerGraph(weights, { embed_dim: width }, { batch, tokens, objects });
+      return { text_embeds: (await run(graph, await feeds(c)))['fused_embeds']! };
+    });
+  },
 
   'checkpoint-read': async (c) => ({ tensors: readAll(c) }),
 
