@@ -7,18 +7,8 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-
-/** A pack that is missing, malformed or incomplete; `detail` has the pack, and the file and checkpoint key where they are known. */
-export class PackError extends Error {
-  readonly code = 'model_unavailable';
-  readonly detail: Readonly<Record<string, unknown>>;
-
-  constructor(message: string, detail: Record<string, unknown> = {}, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'PackError';
-    this.detail = detail;
-  }
-}
+import { PackError } from './errors.ts';
+import { packFiles, type PackFile } from './pack-files.ts';
 
 const path = z.string().min(1);
 
@@ -89,6 +79,8 @@ const ConsistentIdManifest = z.strictObject({
   parser_size: z.int().min(32).default(512),
   /** `reference` copies the RGB/BGR mix-up the published SD1.5 pipeline was used with. */
   face_channel_order: z.enum(['reference', 'bgr']).default('reference'),
+  /** What every file must be, where the pack was made from files: their names as above, relative to the pack's folder. */
+  files: z.record(path, z.strictObject({ bytes: z.int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) })).optional(),
 });
 
 /** Stages that only move bytes, for measuring everything around the models. */
@@ -143,60 +135,31 @@ export async function listPacks(searchDirs: readonly string[] = [bundledPacks]):
   return Promise.all((await packNames(searchDirs)).map((name) => loadPack(name, searchDirs)));
 }
 
-/** A pack from a manifest that lies in no file, e.g. put together from somebody's folders. */
+/**
+ * A pack from a manifest that lies in no file, e.g. put together from somebody's folders.
+ * @throws PackError for a file that is missing, or of another size than the manifest says
+ */
 export async function openPack<M extends PackManifest>(folder: string, manifest: M): Promise<Pack<M>> {
+  const files = await packFiles(folder, manifest);
+  if ('files' in manifest && manifest.files) assertSizes(folder, manifest, files, manifest.files);
   const hash = createHash('sha256').update(JSON.stringify(manifest));
-  for (const file of (await packFiles(folder, manifest)).sort((a, b) => (a.name < b.name ? -1 : 1)))
-    hash.update(`\n${file.name} ${file.bytes}`);
+  for (const { name, bytes } of files.sort((a, b) => (a.name < b.name ? -1 : 1))) hash.update(`\n${name} ${bytes}`);
   return { folder, manifest, digest: hash.digest('hex') };
 }
 
-export interface PackFile {
-  /** Relative to the pack's folder. */
-  readonly name: string;
-  readonly bytes: number;
-}
-
-/** Every file the manifest names, folders resolved to their files. @throws PackError for one that is missing */
-export async function packFiles(folder: string, manifest: PackManifest): Promise<PackFile[]> {
-  if (manifest.pipeline === 'noop') return [];
-  const named = manifest as unknown as Record<string, unknown>;
-  const sources = [
-    'text_encoder',
-    'text_encoder_2',
-    'unet',
-    'vae',
-    'image_encoder',
-    'consistentid',
-    'parser',
-    'detector',
-    'recognizer',
-  ].map((key) => named[key]);
-  const paths = [
-    ...sources.map(pathOf),
-    manifest.tokenizer,
-    manifest.tokenizer_2,
-    typeof manifest.scheduler === 'string' ? manifest.scheduler : null,
-  ];
-  const files = await Promise.all(paths.filter((p) => typeof p === 'string').map((p) => filesAt(folder, p, manifest.name)));
-  return files.flat();
-}
-
-function pathOf(source: unknown): string | null {
-  if (typeof source !== 'object' || source === null) return null;
-  if ('folder' in source) return source.folder as string;
-  return 'file' in source ? (source.file as string) : null;
-}
-
-async function filesAt(folder: string, name: string, pack: string): Promise<PackFile[]> {
-  const at = resolve(folder, name);
-  const found = await stat(at).catch((cause: unknown) => {
-    throw new PackError(`Pack ${pack} lacks ${name}.`, { pack, file: at }, { cause });
-  });
-  if (!found.isDirectory()) return [{ name, bytes: found.size }];
-  const entries = await readdir(at, { withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => filesAt(folder, join(name, entry.name), pack));
-  return (await Promise.all(files)).flat();
+function assertSizes(
+  folder: string,
+  { name }: PackManifest,
+  files: readonly PackFile[],
+  promised: Record<string, { bytes: number }>,
+): void {
+  for (const file of files) {
+    const bytes = Object.hasOwn(promised, file.name) ? promised[file.name]!.bytes : undefined;
+    if (bytes === file.bytes) continue;
+    const wanted =
+      bytes === undefined ? 'that the pack was not made with' : `of ${file.bytes} bytes; the pack was made with one of ${bytes}`;
+    throw new PackError(`Pack ${name}: ${file.name} is a file ${wanted}.`, { pack: name, file: join(folder, file.name) });
+  }
 }
 
 function parseManifest(name: string, file: string, text: string): PackManifest {
@@ -213,7 +176,8 @@ function parseManifest(name: string, file: string, text: string): PackManifest {
   return parsed.data;
 }
 
-async function packNames(searchDirs: readonly string[]): Promise<string[]> {
+/** The names of the packs in the folders, sorted. */
+export async function packNames(searchDirs: readonly string[]): Promise<string[]> {
   const names = new Set<string>();
   for (const dir of searchDirs) {
     const entries = await readdir(dir, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
@@ -221,7 +185,7 @@ async function packNames(searchDirs: readonly string[]): Promise<string[]> {
       throw error;
     });
     for (const entry of entries) {
-      if (!entry.isDirectory() && !entry.isSymbolicLink()) continue;
+      if (entry.name.startsWith('.') || (!entry.isDirectory() && !entry.isSymbolicLink())) continue;
       const manifest = await stat(join(dir, entry.name, 'pack.json')).catch(() => null);
       if (manifest) names.add(entry.name);
     }

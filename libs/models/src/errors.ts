@@ -10,3 +10,15 @@ export class ModelError extends Error {
     this.code = code;
   }
 }
+
+/** A pack that is missing, malformed or incomplete; `detail` has the pack, and the file and checkpoint key where they are known. */
+export class PackError extends Error {
+  readonly code = 'model_unavailable';
+  readonly detail: Readonly<Record<string, unknown>>;
+
+  constructor(message: string, detail: Record<string, unknown> = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'PackError';
+    this.detail = detail;
+  }
+}

@@ -1,4 +1,4 @@
-export { exportGraph, openCheckpoint, renamed, withoutPrefix, merged, type ExportedGraph, type WeightSource } from '@likeness/graph';
+export { exportGraph, openCheckpoint, renamed, withoutPrefix, type ExportedGraph, type WeightSource } from '@likeness/graph';
 export * from './catalog.ts';
 export * from './checkpoints.ts';
 export * from './compile.ts';
@@ -13,4 +13,5 @@ export type { IdentityProjectionConfig } from './architectures/identity-projecti
 export type { IpAdapterConfig } from './architectures/ip-adapter.ts';
 export type { IResNetConfig } from './architectures/iresnet.ts';
 export { attentionPaths, type AdapterConfig, type UNetConfig } from './architectures/unet.ts';
+export * from './pack-files.ts';
 export * from './pack-networks.ts';

@@ -10,7 +10,7 @@ import type { ClipVisionConfig } from './architectures/clip-vision.ts';
 import type { FacialEncoderConfig } from './architectures/facial-encoder.ts';
 import type { IdentityProjectionConfig } from './architectures/identity-projection.ts';
 import type { AdapterConfig } from './architectures/unet.ts';
-import { PackError, type ConsistentIdPack, type NetworkSource } from './catalog.ts';
+import type { ConsistentIdPack, NetworkSource } from './catalog.ts';
 import {
   adapterConfigOf,
   autoencoderConfig,
@@ -35,7 +35,10 @@ import {
   vaeDecoderGraph,
   visualProjectionGraph,
 } from './compile.ts';
-import { openNetwork, openWeights, readJson } from './pack-sources.ts';
+import { consistentIdWeights } from './consistentid-checkpoint.ts';
+import { PackError } from './errors.ts';
+import { readJsonFile } from './pack-files.ts';
+import { openNetwork, openWeights } from './pack-sources.ts';
 
 export interface BuiltNetwork extends ExportedGraph {
   readonly name: string;
@@ -161,7 +164,7 @@ export class PackNetworks {
   /** The pack's scheduler_config.json. */
   async schedulerConfig(): Promise<Record<string, unknown>> {
     const { scheduler } = this.pack.manifest;
-    return typeof scheduler === 'string' ? readJson(this.pack, join(this.pack.folder, scheduler)) : scheduler;
+    return typeof scheduler === 'string' ? readJsonFile(join(this.pack.folder, scheduler)) : scheduler;
   }
 
   get #isXl(): boolean {
@@ -197,7 +200,7 @@ export class PackNetworks {
 
   /** The checkpoint of ConsistentID, whose parts are told apart by their prefix. */
   #checkpoint(): Promise<WeightSource> {
-    return this.#once('consistentid', async () => openWeights(this.pack, this.pack.manifest.consistentid));
+    return this.#once('consistentid', async () => consistentIdWeights(openWeights(this.pack, this.pack.manifest.consistentid)));
   }
 
   #facialEncoder() {
@@ -215,10 +218,7 @@ export class PackNetworks {
   #identityProjection() {
     return this.#once('identity_projection', async (): Promise<{ config: IdentityProjectionConfig; weights: WeightSource }> => {
       const { consistentid } = this.pack.manifest;
-      const all = await this.#checkpoint();
-      // The published SD1.5 file says image_proj; SDXL's and those of the training script say image_proj_model.
-      const prefix = all.keys?.some((key) => key.startsWith('image_proj_model.')) ? 'image_proj_model.' : 'image_proj.';
-      const weights = withoutPrefix(all, prefix);
+      const weights = withoutPrefix(await this.#checkpoint(), 'image_proj.');
       if ('file' in consistentid) return { weights, config: identityProjectionConfigOf(weights, { shortcut: this.#isXl }) };
       const { config: clip } = await this.#imageEncoder();
       const own = consistentid.config['identity_projection'] as Record<string, unknown> | undefined;

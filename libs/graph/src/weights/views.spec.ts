@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { countingSource } from '../testing/tensors.ts';
-import { merged, renamed, withoutPrefix } from './views.ts';
+import { renamed, sharded, withoutPrefix } from './views.ts';
 
 const source = countingSource({ 'unet.a': [2], 'unet.b': [3], other: [1] });
 
@@ -24,10 +24,20 @@ describe('views of a source', () => {
     expect(() => renamed(source, source.keys!, () => 'same')).toThrow(/both "same"/);
   });
 
-  it('merged reads from the first source that has the key', () => {
-    const both = merged(countingSource({ other: [4] }), source);
-    expect([both.shape('other'), both.shape('unet.a')]).toEqual([[4], [2]]);
-    expect(both.keys).toEqual(['other', 'unet.a', 'unet.b']);
-    expect(() => both.read('none', [1])).toThrow(expect.objectContaining({ code: 'weight_missing' }) as Error);
+  it('sharded reads every key from the part that the index gives it', () => {
+    const other = countingSource({ 'unet.c': [4] });
+    const owners = new Map([['unet.c', other], ...source.keys!.map((key) => [key, source] as const)]);
+    const whole = sharded('model.safetensors.index.json', owners);
+    expect([whole.shape('unet.c'), whole.shape('unet.a'), whole.has('none')]).toEqual([[4], [2], false]);
+    expect(whole.keys).toEqual(['unet.c', 'unet.a', 'unet.b', 'other']);
+    expect([...whole.read('unet.c', [4])]).toEqual([0, 1, 2, 3]);
+    expect(() => whole.read('none', [1])).toThrow(expect.objectContaining({ code: 'weight_missing' }) as Error);
+  });
+
+  it('sharded refuses an index that its parts contradict', () => {
+    const missing = new Map([['unet.z', source]]);
+    expect(() => sharded('index.json', missing)).toThrow(/test weights has no tensor "unet.z", which index.json places there/);
+    const partial = new Map([['unet.a', source]]);
+    expect(() => sharded('index.json', partial)).toThrow(/"unet.b" is not placed there by index.json/);
   });
 });

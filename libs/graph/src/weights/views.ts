@@ -48,22 +48,30 @@ export function renamed(source: WeightSource, keys: readonly string[], rename: (
   return view(source, JSON.stringify([...stored]), [...stored.keys()], (key) => stored.get(key));
 }
 
-/** Sources side by side; a key is read from the first that has it. */
-export function merged(...sources: readonly WeightSource[]): WeightSource {
-  const owner = (key: string) => sources.find((source) => source.has(key));
-  const keys = sources.every((source) => source.keys) ? [...new Set(sources.flatMap((source) => source.keys ?? []))] : undefined;
-  const name = sources.map((source) => source.name).join(' + ');
+/**
+ * The parts of a checkpoint that an index divides. @throws WeightError `weight_missing` when a part lacks a key that the index gives
+ * it, `weight_unused` when it has one that the index gives to none or to another part
+ */
+export function sharded(index: string, owners: ReadonlyMap<string, WeightSource>): WeightSource {
+  for (const [key, part] of owners) {
+    if (!part.has(key)) throw new WeightError('weight_missing', `${part.name} has no tensor "${key}", which ${index} places there.`);
+  }
+  const parts = [...new Set(owners.values())];
+  for (const part of parts) {
+    const stray = part.keys?.find((key) => owners.get(key) !== part);
+    if (stray !== undefined) throw new WeightError('weight_unused', `${part.name}: "${stray}" is not placed there by ${index}.`);
+  }
   return {
-    name,
-    fingerprint: sources.map((source) => source.fingerprint).join(' + '),
-    keys,
-    has: (key) => owner(key) !== undefined,
-    shape: (key) => owner(key)?.shape(key),
-    place: (key) => owner(key)?.place(key),
+    name: index,
+    fingerprint: parts.map(({ fingerprint }) => fingerprint).join(' + '),
+    keys: [...owners.keys()],
+    has: (key) => owners.has(key),
+    shape: (key) => owners.get(key)?.shape(key),
+    place: (key) => owners.get(key)?.place(key),
     read(key, shape) {
-      const source = owner(key);
-      if (!source) throw new WeightError('weight_missing', `${name} has no tensor "${key}".`);
-      return source.read(key, shape);
+      const part = owners.get(key);
+      if (!part) throw new WeightError('weight_missing', `${index} has no tensor "${key}".`);
+      return part.read(key, shape);
     },
   };
 }
