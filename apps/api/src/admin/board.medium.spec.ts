@@ -39,6 +39,7 @@ describe('the board', () => {
     const page = await look<string>('/admin/board');
     expect([page.status, page.headers.get('content-type')]).toEqual([200, expect.stringContaining('text/html')]);
     expect(page.body).toContain('Likeness');
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
     expect((await api.call('GET', '/admin/board', { key })).status).toBe(200);
     const asset = /(?:src|href)="([^"]*static\/[^"]+\.(?:js|css))"/.exec(page.body)?.[1] ?? '';
     expect((await look(new URL(asset, `${api.url}/admin/board/`).pathname)).status).toBe(200);

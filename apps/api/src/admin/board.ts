@@ -16,6 +16,8 @@ import type { RoutePolicy } from '../http/policy.ts';
 export const BOARD_PATH = '/admin/board';
 const POLICY: RoutePolicy = { access: 'admin', produces: '*', basic: true };
 const PATIENCE_MS = 2_500;
+/** Nothing from elsewhere: the page asks for fonts of another host, and who looks at it is nobody else's business. */
+const CONTENT_SECURITY_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
 /** A Fastify plugin. Registered before anything else decorates replies: the board brings its own static files. */
 export const board =
@@ -40,6 +42,7 @@ export const board =
       route.config = { ...route.config, policy: POLICY };
     });
     instance.addHook('preHandler', async ({ method }, reply) => {
+      reply.header('content-security-policy', CONTENT_SECURITY_POLICY);
       if (method !== 'GET' && method !== 'HEAD') {
         reply.header('allow', 'GET, HEAD');
         throw new LikenessError('method_not_allowed', `${method} is not possible here: the board is to be looked at only.`);
