@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { rewrite } from './dialects/rewrite.ts';
 import { Graph } from './graph.ts';
 import { countMacs } from './macs.ts';
 import * as op from './ops/index.ts';
@@ -93,5 +94,24 @@ describe('graph', () => {
   it('refuses two values of one name', () => {
     const g = build();
     expect(() => g.input('a', 'float32', [1])).toThrow(/"a" already/);
+  });
+});
+
+describe('rewrite', () => {
+  const g = new Graph('small');
+  g.sources.add('fingerprint');
+  const weight = g.constant({ name: 'w', dtype: 'float32', dims: [4], recipe: 'w', bytes: () => new Uint8Array(16) });
+  g.output('y', op.relu(op.add(g.input('a', 'float32', [1, 4]), weight)));
+
+  it('leaves a graph as it is where no rule says otherwise', () => {
+    const same = rewrite(g, () => undefined);
+    expect(print(same)).toBe(print(g));
+    expect(same.sources).toEqual(g.sources);
+  });
+
+  it('puts other nodes in the place of one, and forgets what nothing reads any more', () => {
+    const other = rewrite(g, ({ op: name }, [a]) => (name === 'Add' ? op.mul(op.cast(op.cast(a!, 'float16'), 'float32'), 2) : undefined));
+    expect(other.liveNodes().map(({ op: name }) => name)).toEqual(['Cast', 'Cast', 'Mul', 'Relu', 'Identity']);
+    expect(other.constantsOf(other.liveNodes()).map(({ name }) => name)).toEqual(['float32[](2)']);
   });
 });

@@ -3,6 +3,7 @@ export { Scope } from './scope.ts';
 export type { DType, Shape, Tensor } from './tensor.ts';
 export * as op from './ops/index.ts';
 export { exportGraph, type ExportedGraph, type ExportOptions, type Port } from './onnx/export.ts';
+export { dialects, type Dialect } from './dialects/index.ts';
 export { print } from './print.ts';
 export { countMacs } from './macs.ts';
 export { WeightError, type WeightErrorCode } from './weights/errors.ts';

@@ -1,7 +1,19 @@
 import type { Graph } from './graph.ts';
 
 /** Element types a graph may hold. */
-export type DType = 'float32' | 'float64' | 'int64' | 'int32' | 'bool' | 'uint8';
+export type DType = 'float32' | 'float64' | 'float16' | 'int64' | 'int32' | 'bool' | 'uint8' | 'int8';
+
+/** Bytes of an element. */
+export const dtypeSizes: Readonly<Record<DType, number>> = {
+  float32: 4,
+  float64: 8,
+  float16: 2,
+  int64: 8,
+  int32: 4,
+  bool: 1,
+  uint8: 1,
+  int8: 1,
+};
 
 /** A value of a graph under construction: no numbers, only a name, an element type and a shape that is known beforehand. */
 export interface Tensor {

@@ -3,7 +3,7 @@
  * know of another (widths, numbers of tokens) follows from their configurations, never from constants.
  */
 import { join } from 'node:path';
-import { exportGraph, withoutPrefix, type ExportedGraph, type Graph, type WeightSource } from '@likeness/graph';
+import { exportGraph, withoutPrefix, type Dialect, type ExportedGraph, type Graph, type WeightSource } from '@likeness/graph';
 import { latentFactor, type AutoencoderConfig } from './architectures/autoencoder-kl.ts';
 import type { ClipTextConfig } from './architectures/clip-text.ts';
 import type { ClipVisionConfig } from './architectures/clip-vision.ts';
@@ -55,6 +55,11 @@ export interface StoredNetwork {
 export interface BuildOptions {
   /** Where weights that must be converted are kept (see `exportGraph`); without it they go into the graph. */
   readonly weightsFolder?: string | undefined;
+  /**
+   * Of the encoders and the UNet; default: `cpu`. The other networks are always float32: they are small, and SDXL's autoencoder
+   * overflows in halves.
+   */
+  readonly dialect?: Dialect | undefined;
 }
 
 /** Rows of the prompt. */
@@ -98,13 +103,17 @@ export class PackNetworks {
   /** pixel_values [1, 3, S, S] → penultimate [1, T, D] */
   async imageEncoder(): Promise<BuiltNetwork> {
     const { config, weights } = await this.#imageEncoder();
-    return this.#build('image_encoder', clipVisionGraph(weights, config, { outputs: ['penultimate'] }));
+    return this.#build('image_encoder', clipVisionGraph(weights, config, { outputs: ['penultimate'] }), this.#options.dialect);
   }
 
   /** input_ids int64 [1, 77] → last_hidden_state [1, 77, C]; SDXL: penultimate [1, 77, C₁] */
   async textEncoder(): Promise<BuiltNetwork> {
     const { config, weights } = await this.#textEncoder('text_encoder', this.pack.manifest.text_encoder);
-    return this.#build('text_encoder', clipTextGraph(weights, config, { outputs: [this.#isXl ? 'penultimate' : 'last_hidden_state'] }));
+    return this.#build(
+      'text_encoder',
+      clipTextGraph(weights, config, { outputs: [this.#isXl ? 'penultimate' : 'last_hidden_state'] }),
+      this.#options.dialect,
+    );
   }
 
   /** SDXL: input_ids int64 [1, 77] → penultimate [1, 77, C₂], text_embeds [1, P] */
@@ -112,7 +121,11 @@ export class PackNetworks {
     const { text_encoder_2: source, name } = this.pack.manifest;
     if (!source) throw new PackError(`Pack ${name} has no second text encoder.`, { pack: name });
     const { config, weights } = await this.#textEncoder('text_encoder_2', source);
-    return this.#build('text_encoder_2', clipTextGraph(weights, config, { outputs: ['penultimate', 'text_embeds'] }));
+    return this.#build(
+      'text_encoder_2',
+      clipTextGraph(weights, config, { outputs: ['penultimate', 'text_embeds'] }),
+      this.#options.dialect,
+    );
   }
 
   /** id_embeds [1, 512], clip_embeds [1, T, D] → tokens [1, 4, C] */
@@ -146,7 +159,7 @@ export class PackNetworks {
     });
     const adapter = await this.#adapter();
     const tokens = TEXT_TOKENS + adapter.config.tokens;
-    return this.#build('unet', unetGraph(weights, config, { batch: 2, height, width, tokens, adapter }));
+    return this.#build('unet', unetGraph(weights, config, { batch: 2, height, width, tokens, adapter }), this.#options.dialect);
   }
 
   /** latents [1, 4, h, w], divided by the scaling factor → sample [1, 3, 8h, 8w] */
@@ -249,12 +262,12 @@ export class PackNetworks {
     return first.hidden_size + (await this.#textEncoder('text_encoder_2', text_encoder_2)).config.hidden_size;
   }
 
-  #build(name: string, graph: Graph): BuiltNetwork {
+  #build(name: string, graph: Graph, dialect: Dialect = 'cpu'): BuiltNetwork {
     const parameters = [...graph.constants.values()].reduce(
       (n, { dims, literal }) => n + (literal ? 0 : dims.reduce((size, d) => size * d, 1)),
       0,
     );
-    return { ...exportGraph(graph, this.#options), name, parameters };
+    return { ...exportGraph(graph, { weightsFolder: this.#options.weightsFolder, dialect }), name, parameters };
   }
 
   /** Files are opened once per set and only when a network needs them. A failure is not remembered. */

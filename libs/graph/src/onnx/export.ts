@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join, parse, relative, sep } from 'node:path';
+import { dialects, type Dialect } from '../dialects/index.ts';
 import type { Constant, Graph } from '../graph.ts';
-import type { Shape } from '../tensor.ts';
+import { dtypeSizes, type Shape } from '../tensor.ts';
 import { elementCount } from '../weights/dtypes.ts';
 import { serialize, type ExternalData } from './serialize.ts';
 
@@ -21,8 +22,10 @@ export interface ExportedGraph {
 }
 
 export interface ExportOptions {
+  /** For which kind of device; default: `cpu`. */
+  readonly dialect?: Dialect | undefined;
   /**
-   * Folder for weights that are not included in the ONNX bytes. Weights a checkpoint holds as aligned float32 stay in the
+   * Folder for weights that are not included in the ONNX bytes. Weights a checkpoint holds as the graph wants them (aligned float32) stay in the
    * checkpoint; converted ones are written here once, under a name that follows from what they are made of. Without a folder all
    * weights go into the bytes, which must stay below 2 GiB.
    */
@@ -35,9 +38,10 @@ const worthAFile = 64 << 20;
 const smallConstant = 4096;
 const alignment = 64;
 
-export function exportGraph(graph: Graph, { weightsFolder }: ExportOptions = {}): ExportedGraph {
+export function exportGraph(written: Graph, { weightsFolder, dialect = 'cpu' }: ExportOptions = {}): ExportedGraph {
+  const graph = dialects[dialect](written);
   const ports = { inputs: graph.inputs.map(port), outputs: graph.outputs.map(port) };
-  const large = graph.constantsOf(graph.liveNodes()).filter((c) => c.dtype === 'float32' && byteLength(c) >= smallConstant);
+  const large = graph.constantsOf(graph.liveNodes()).filter((c) => !c.literal && byteLength(c) >= smallConstant);
   const total = large.reduce((n, c) => n + byteLength(c), 0);
   if (weightsFolder === undefined || total < worthAFile)
     return { bytes: serialize(graph, () => undefined), externalFolder: undefined, ...ports };
@@ -72,7 +76,7 @@ function writeWeights(graph: Graph, folder: string, constants: readonly Constant
   const offsets = new Map<string, number>();
   let end = 0;
   for (const constant of constants) {
-    digest.update(`${constant.recipe} [${constant.dims.join(', ')}]\n`);
+    digest.update(`${constant.recipe} ${constant.dtype} [${constant.dims.join(', ')}]\n`);
     offsets.set(constant.name, end);
     end = Math.ceil((end + byteLength(constant)) / alignment) * alignment;
   }
@@ -107,5 +111,5 @@ function commonFolder(files: readonly string[]): string {
   return folder;
 }
 
-const byteLength = ({ dims }: Shape): number => elementCount(dims) * 4;
+const byteLength = ({ dtype, dims }: Shape): number => elementCount(dims) * dtypeSizes[dtype];
 const port = ({ name, dtype, dims }: Port): Port => ({ name, dtype, dims });

@@ -50,4 +50,13 @@ export const where = (condition: Tensor, yes: Tensor, no: Tensor): Tensor =>
   yes.graph.node('Where', [condition, yes, no], { dtype: yes.dtype, dims: broadcast(condition.dims, broadcast(yes.dims, no.dims)) });
 
 /** TensorProto.DataType */
-export const elementTypes: Readonly<Record<DType, number>> = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float64: 11 };
+export const elementTypes: Readonly<Record<DType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+};
