@@ -1,5 +1,5 @@
 /** A generation as it happens: its events, and the pictures on the way. */
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
 import { LikenessError, StreamEvents, StreamEventsHeader } from '@likeness/contracts';
 import { one, sql } from '@likeness/platform/db';
@@ -9,15 +9,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { contract, parseContract } from '../http/contract.ts';
 import { principalOf } from '../http/edge.ts';
+import { sendEvents } from '../http/event-stream.ts';
 import { Policy } from '../http/policy.ts';
 import { PARTS, type Parts } from '../parts.ts';
 import { knownGeneration } from './generations.store.ts';
 import { hungUp } from './hung-up.ts';
 import { previewPathOf } from './present-generation.ts';
 import { hasAll, streamEvents } from './stream-events.ts';
-
-/** A client that takes nothing for so long, not even a ping, is gone or stuck. */
-const STALLED_MS = 60_000;
 
 const gone = (id: string) => new LikenessError('data_expired', `${id} has no preview any more.`);
 const PreviewRow = z.object({ key: z.string(), data_key: z.instanceof(Uint8Array).nullable() });
@@ -40,10 +38,7 @@ export class EventsController {
     const seen = await knownGeneration(this.parts.db, tenantId, id);
     // An EventSource comes back after every end; this tells it to stay away.
     if (after !== undefined && (await hasAll(this.parts.db, tenantId, seen, after))) return void reply.status(204);
-    reply.header('content-type', 'text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no');
-    reply.raw.setTimeout(STALLED_MS);
-    const events = streamEvents(this.parts, seen, { tenantId, after, signal: hungUp(reply) });
-    return Readable.from(events, { objectMode: false });
+    return sendEvents(reply, streamEvents(this.parts, seen, { tenantId, after, signal: hungUp(reply) }));
   }
 
   /** The newest preview: of this step or, by now, of a later one. */

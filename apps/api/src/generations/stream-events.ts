@@ -6,11 +6,11 @@
 import { GenerationStatus, isTerminal, LikenessError, StageName, type GenerationId, type TenantId } from '@likeness/contracts';
 import { one, sql, type Db } from '@likeness/platform/db';
 import { z } from 'zod';
+import { PING, PING_MS } from '../http/event-stream.ts';
 import type { Parts } from '../parts.ts';
 import { findGeneration, ProgressRow, type GenerationView } from './generations.store.ts';
 import { presentGeneration, presentState } from './present-generation.ts';
 
-const PING_MS = 15_000;
 const ROWS_AT_ONCE = 200;
 
 export interface Reader {
@@ -33,7 +33,7 @@ export async function* streamEvents(parts: Parts, seen: GenerationView, { tenant
     const wanted = { name: `events of ${id} after ${last}`, look: () => readNews(parts.db, tenantId, id, last), wanted: isNews };
     const news = await parts.changes.wait({ id, milliseconds: PING_MS, signal, ...wanted }).catch(endWithDatabase);
     if (stopped.aborted || news === 'gone') return;
-    if (news === undefined) yield ': ping\n\n';
+    if (news === undefined) yield PING;
     for (const { type, ...event } of news?.events ?? []) {
       if (type !== 'completed') yield write(type, event.sequence, presentState(parts, { id, ...event }, news ?? event));
       last = event.sequence;

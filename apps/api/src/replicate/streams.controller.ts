@@ -1,5 +1,5 @@
 /** `urls.stream` of a prediction: what happens to it, as it happens. The link is the permission, no key is asked for. */
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
 import { isId, LikenessError, streamPathOf, type GenerationId } from '@likeness/contracts';
 import { findPrediction, streamEvents, type StreamEvent } from '@likeness/generation';
@@ -7,14 +7,10 @@ import { SignedQuery } from '@likeness/platform/links';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hungUp } from '../generations/hung-up.ts';
 import { contract } from '../http/contract.ts';
+import { PING, PING_MS, sendEvents } from '../http/event-stream.ts';
 import { Policy } from '../http/policy.ts';
 import { PARTS, type Parts } from '../parts.ts';
 import { linksOf } from './links.ts';
-
-const PING_MS = 15_000;
-const PING = ': ping\n\n';
-/** A client that takes nothing for so long, not even a ping, is gone or stuck. */
-const STALLED_MS = 60_000;
 
 @Controller('v1/files/streams')
 export class StreamsController {
@@ -32,9 +28,7 @@ export class StreamsController {
     if (!isId('generation', id)) throw new LikenessError('not_found', `There is no prediction ${id}.`);
     await this.eventsOf(id); // a stream that has begun cannot be refused any more
     const seen = Number(/^\d{1,9}$/.exec(String(request.headers['last-event-id']))?.[0] ?? 0);
-    reply.header('content-type', 'text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no');
-    reply.raw.setTimeout(STALLED_MS);
-    return Readable.from(this.follow(id, seen, hungUp(reply)), { objectMode: false });
+    return sendEvents(reply, this.follow(id, seen, hungUp(reply)));
   }
 
   /** An event's id is its place, so a client that comes back says how many it has. Ends after `done`. */
