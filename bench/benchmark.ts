@@ -17,6 +17,12 @@ export type Profile = 'embedded' | 'distributed';
 export interface BenchOptions {
   /** The models of the benchmarks that measure models. */
   readonly pack: string;
+  /** Of the picture, in pixels; the pack's usual one where absent. */
+  readonly size: { readonly width: number; readonly height: number } | undefined;
+  /** How often a benchmark of models measures. */
+  readonly runs: number;
+  /** A Python with `bench/compare/requirements.txt`: the benchmark times PyTorch, too. */
+  readonly compare: string | undefined;
   /** What the platform stands on: Postgres alone and a directory; or Postgres, Redis and S3. */
   readonly profile: Profile;
   /** Jobs that lie finished in the tables before the measurement begins. */
@@ -32,17 +38,6 @@ export interface BenchOptions {
 }
 
 export type Benchmark = (say: (line: string) => void, options: BenchOptions) => Promise<Result>;
-
-/** Milliseconds of each of `runs` calls, after one that is not counted. */
-export async function timed(runs: number, work: () => Promise<void>): Promise<number[]> {
-  const times: number[] = [];
-  for (let i = 0; i <= runs; i++) {
-    const start = performance.now();
-    await work();
-    if (i > 0) times.push(performance.now() - start);
-  }
-  return times;
-}
 
 /** Nearest-rank percentile. */
 export function percentile(values: readonly number[], p: number): number {

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- NAME [--pack NAME] [--profile embedded|distributed] [--finished N] [--one-process] [--directory] [--concurrency N] [--minutes N] [--json FILE]`:
+ * `npm run bench -- NAME [--pack NAME] [--size WxH] [--runs N] [--compare PYTHON] [--profile embedded|distributed] [--finished N] [--one-process] [--directory] [--concurrency N] [--minutes N] [--json FILE]`:
  * a committed benchmark. Medians and spread, with the command that made them.
  */
 import { execFileSync } from 'node:child_process';
@@ -35,6 +35,9 @@ const { values, positionals } = parseArgs({
   options: {
     json: { type: 'string' },
     pack: { type: 'string', default: 'sketch' },
+    size: { type: 'string' },
+    runs: { type: 'string', default: '30' },
+    compare: { type: 'string' },
     profile: { type: 'string', default: 'embedded' },
     finished: { type: 'string', default: '0' },
     'one-process': { type: 'boolean', default: false },
@@ -55,8 +58,17 @@ if (values.profile !== 'embedded' && values.profile !== 'distributed') {
   process.exit(2);
 }
 
+const size = /^(\d+)x(\d+)$/.exec(values.size ?? '');
+if (values.size !== undefined && !size) {
+  console.error(`--size ${values.size} is no size; it is written WIDTHxHEIGHT in pixels, such as 512x768`);
+  process.exit(2);
+}
+
 const result = await benchmark((line) => console.error(line), {
   pack: values.pack,
+  size: size ? { width: Number(size[1]), height: Number(size[2]) } : undefined,
+  runs: Number(values.runs),
+  compare: values.compare,
   profile: values.profile satisfies Profile,
   finished: Number(values.finished),
   oneProcess: values['one-process'],
@@ -78,6 +90,10 @@ console.log(
 );
 for (const [part, runs] of Object.entries(result.parts ?? {}))
   console.log(`  ${part}: median ${percentile(runs, 50).toFixed(2)}, p99 ${percentile(runs, 99).toFixed(2)} (${runs.length} runs)`);
+if (values.compare !== undefined)
+  for (const [part, runs] of Object.entries(result.parts ?? {}))
+    console.log(`  ratio to ${part}: ${(report.median / percentile(runs, 50)).toFixed(3)}`);
+console.log(`  ${JSON.stringify(report.parameters)}`);
 if (values.json !== undefined) await writeFile(values.json, JSON.stringify(report, null, 2) + '\n');
 process.exit();
 

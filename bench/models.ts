@@ -1,82 +1,119 @@
-/** The model's side, in this process, at a pack's default size: one warm-up, then single calls. */
+/** The model's side, in this process: one warm-up, then single calls; with `--compare`, in turns with PyTorch. */
 import { readFile } from 'node:fs/promises';
-import { float32 } from '@likeness/inference';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { elementCount, float32, type Session } from '@likeness/inference';
 import { loadPack, type ConsistentIdPack } from '@likeness/models';
-import { createPipelineHost, facialRegions, ModelSet, openStages, resolveOptions, type FacialRegion } from '@likeness/pipeline';
-import { timed, type Benchmark } from './benchmark.ts';
+import { createPipelineHost, facialRegions, ModelSet, openStages, type FacialRegion } from '@likeness/pipeline';
+import type { Benchmark, BenchOptions } from './benchmark.ts';
+import { inTurns, startRival } from './compare/rival.ts';
+import { memoryOf } from './memory.ts';
 
-const RUNS = 30;
-const photo = () => readFile(new URL('../samples/portrait.jpg', import.meta.url));
+const portrait = fileURLToPath(new URL('../samples/portrait.jpg', import.meta.url));
 
-/** One denoising step: the prediction of both rows of the guidance, and arithmetic on a few thousand numbers. */
-export const unet: Benchmark = async (_, { pack }) => {
-  const stages = await openStages(pack);
-  const options = resolveOptions(stages.pack, { prompt: 'a person', seed: 1, steps: RUNS + 1 });
-  const reference = await photo();
-  const parsed = await stages.parseFace({ reference, facialRegions: options.facialRegions });
-  const { identity } = await stages.embedIdentity({ reference, ...parsed });
-  const ends: number[] = [];
-  await stages.samplePortrait({ ...options, identity }, { onStep: () => void ends.push(performance.now()) });
-  await stages.release();
-  const runs = ends.slice(1).map((end, i) => end - (ends[i] ?? NaN)); // the first step loads the model
-  return { runs, unit: 'ms', parameters: { pack, width: options.width, height: options.height, rows: 2 } };
+/** Where the command line keeps them, too. */
+const weightsFolder = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'likeness', 'weights');
+
+async function modelsOf(name: string): Promise<ModelSet> {
+  const pack = await loadPack(name);
+  if (pack.manifest.pipeline === 'noop') throw new Error(`the pack ${name} has no models`);
+  return new ModelSet(pack as ConsistentIdPack, { weightsFolder });
+}
+
+/** Of the latents: of the wanted picture, or of the pack's usual one. */
+async function sizeOf(models: ModelSet, size: BenchOptions['size']) {
+  const { width, height } = size ?? models.pack.manifest.defaults;
+  const { factor } = await models.latents();
+  return { width: width / factor, height: height / factor };
+}
+
+/** Steady values in −1 … 1 for every input of a graph. */
+function feedsOf({ inputs }: Session) {
+  const values = (n: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 1.7));
+  return Object.fromEntries(
+    inputs.map(({ name, dims }) => [name, float32(dims as number[], values(elementCount(dims as number[])))] as const),
+  );
+}
+
+/** One prediction of one row. A step with guidance is two. */
+export const unet: Benchmark = async (_, { pack, size, runs, compare }) => {
+  const models = await modelsOf(pack);
+  const { height, width } = await sizeOf(models, size);
+  const begun = performance.now();
+  const session = await models.denoiser(height, width);
+  const loaded = performance.now() - begun;
+  const feeds = feedsOf(session);
+  const rival = compare === undefined ? undefined : await startRival(compare, 'unet', { height, width });
+  const { times, parts } = await inTurns(runs, async () => void (await session.run(feeds)), rival);
+  const memory = await memoryOf(process.pid);
+  await rival?.stop();
+  await models.release();
+  return { runs: times, unit: 'ms', parameters: { pack, latents: [height, width], load_ms: loaded, memory, rival: rival?.about }, parts };
 };
 
 /** Latents → picture values. */
-export const vae: Benchmark = async (_, { pack }) => {
-  const found = await loadPack(pack);
-  if (found.manifest.pipeline === 'noop') throw new Error(`the pack ${pack} has no models`);
-  const models = new ModelSet(found as ConsistentIdPack);
-  const { factor, channels } = await models.latents();
-  const [height, width] = [found.manifest.defaults.height / factor, found.manifest.defaults.width / factor];
+export const vae: Benchmark = async (_, { pack, size, runs, compare }) => {
+  const models = await modelsOf(pack);
+  const { height, width } = await sizeOf(models, size);
   const decoder = await models.decoder(height, width);
-  const latents = float32([1, channels, height, width], new Float32Array(channels * height * width).fill(0.5));
-  const runs = await timed(RUNS, async () => void (await decoder.run({ latents })));
+  const feeds = feedsOf(decoder);
+  const rival = compare === undefined ? undefined : await startRival(compare, 'vae', { height, width });
+  const { times, parts } = await inTurns(runs, async () => void (await decoder.run(feeds)), rival);
+  const memory = await memoryOf(process.pid);
+  await rival?.stop();
   await models.release();
-  return { runs, unit: 'ms', parameters: { pack, latents: latents.dims } };
+  return { runs: times, unit: 'ms', parameters: { pack, latents: [height, width], memory, rival: rival?.about }, parts };
 };
 
 /** All that a new face costs before the denoising begins. */
-export const preprocess: Benchmark = async (_, { pack }) => {
-  const stages = await openStages(pack);
-  const reference = await photo();
-  const parts: Record<'parse' | 'embed', number[]> = { parse: [], embed: [] };
+export const preprocess: Benchmark = async (_, { pack, runs, compare }) => {
+  const stages = await openStages(pack, { weightsFolder });
+  const reference = await readFile(portrait);
+  const own: Record<'parse' | 'embed', number[]> = { parse: [], embed: [] };
   const regions = Object.keys(facialRegions) as FacialRegion[];
+  let found = 0;
   const run = async () => {
     const start = performance.now();
     const parsed = await stages.parseFace({ reference, facialRegions: regions });
     const between = performance.now();
     await stages.embedIdentity({ reference, ...parsed });
-    parts.parse.push(between - start);
-    parts.embed.push(performance.now() - between);
+    own.parse.push(between - start);
+    own.embed.push(performance.now() - between);
+    found = parsed.regions.length;
   };
-  const runs = await timed(RUNS, run);
+  const rival = compare === undefined ? undefined : await startRival(compare, 'preprocess', { picture: portrait });
+  const { times, parts } = await inTurns(runs, run, rival);
+  const memory = await memoryOf(process.pid);
+  await rival?.stop();
   await stages.release();
   return {
-    runs,
+    runs: times,
     unit: 'ms',
-    parameters: { pack, picture: 'samples/portrait.jpg' },
-    parts: { parse: parts.parse.slice(1), embed: parts.embed.slice(1) },
+    parameters: { pack, picture: 'samples/portrait.jpg', regions: found, memory, rival: rival?.about },
+    parts: { parse: own.parse.slice(1), embed: own.embed.slice(1), ...parts },
   };
 };
 
-/** From nothing to a fresh inference process that could take its first job. */
-export const coldStart: Benchmark = async (say, { pack }) => {
+/** From nothing to a fresh inference process that could take its first job, and the memory it then holds. */
+export const coldStart: Benchmark = async (say, { pack, runs }) => {
   const parts: Record<string, number[]> = {};
-  const runs: number[] = [];
-  for (let i = 0; i < 5; i++) {
+  const totals: number[] = [];
+  for (let i = 0; i < runs; i++) {
     let sum = 0;
     for (const stage of ['parse', 'embed', 'sample'] as const) {
-      const host = createPipelineHost({ warm: { pack, stage } });
+      const host = createPipelineHost({ warm: { pack, stage }, weightsFolder });
       const start = performance.now();
       await host.start();
       const took = performance.now() - start;
+      const memory = await memoryOf(host.pid ?? 0);
       await host.stop();
       (parts[stage] ??= []).push(took);
+      for (const [kind, mib] of Object.entries(memory)) (parts[`${stage} ${kind} MiB`] ??= []).push(mib);
       sum += took;
     }
-    say(`round ${i + 1} of 5`);
-    runs.push(sum);
+    say(`round ${i + 1} of ${runs}`);
+    totals.push(sum);
   }
-  return { runs, unit: 'ms', parameters: { pack, stages: 'parse + embed + sample, one after another' }, parts };
+  return { runs: totals, unit: 'ms', parameters: { pack, stages: 'parse + embed + sample, one after another' }, parts };
 };

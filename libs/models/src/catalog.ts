@@ -71,8 +71,8 @@ const ConsistentIdManifest = z.strictObject({
   /** Facial encoder, identity projection and adapter in one checkpoint. */
   consistentid: z.union([Checkpoint, Drawn]),
   parser: z.union([Checkpoint, z.strictObject({ weights: HashWeights })]),
-  /** SCRFD as ONNX. Null: the centred square of the picture is taken for the face. */
-  detector: Checkpoint.nullable(),
+  /** SCRFD as ONNX, or its 10G form with weights by rule. Null: the centred square of the picture is taken for the face. */
+  detector: z.union([Checkpoint, z.strictObject({ weights: HashWeights })]).nullable(),
   /** ArcFace as ONNX. */
   recognizer: z.union([Checkpoint, Drawn]),
   /** Side of the parser's square input. */

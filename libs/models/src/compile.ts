@@ -18,6 +18,7 @@ import { clipVision, clipVisionIgnored, type ClipVisionConfig } from './architec
 import { visualProjection, type FacialEncoderConfig } from './architectures/facial-encoder.ts';
 import { identityProjection, type IdentityProjectionConfig } from './architectures/identity-projection.ts';
 import { iresnet, iresnetIgnored, type IResNetConfig } from './architectures/iresnet.ts';
+import { scrfd } from './architectures/scrfd.ts';
 import { unet, type AdapterConfig, type UNetConfig } from './architectures/unet.ts';
 import { fuse } from './layers/fuse.ts';
 
@@ -219,4 +220,14 @@ export function faceRecognitionGraph(weights: WeightSource, config: IResNetConfi
   const embedding = iresnet(s, graph.input('image', 'float32', [batch, 3, 112, 112]), config);
   s.assertAllRead(iresnetIgnored);
   return finish(graph, { embedding });
+}
+
+/** image [1, 3, S, S] in −1 … 1 → the nine outputs of the detector, scores first. */
+export function faceDetectionGraph(weights: WeightSource, { size = 640 } = {}): Graph {
+  if (size % 32 !== 0) throw new RangeError(`The detector's input must be a multiple of 32, got ${size}.`);
+  const graph = new Graph('face-detection');
+  const s = Scope.root(graph, weights);
+  const computed = scrfd(s, graph.input('image', 'float32', [1, 3, size, size]));
+  s.assertAllRead();
+  return finish(graph, computed);
 }

@@ -16,6 +16,7 @@ import { fastComposerGraph, instantIdGraph, ipAdapterGraph, photoMakerGraph } fr
 import {
   clipTextGraph,
   clipVisionGraph,
+  faceDetectionGraph,
   faceParsingGraph,
   faceRecognitionGraph,
   fuseGraph,
@@ -88,6 +89,7 @@ describe('printed graphs', () => {
         }),
     ],
     ['face-parsing', () => faceParsingGraph(weights, bisenetConfig({}), { height: 40, width: 72 })],
+    ['face-detection', () => faceDetectionGraph(weights, { size: 64 })],
     ['face-recognition', () => faceRecognitionGraph(weights, iresnetConfig({ layers: [2, 1, 1, 1] }))],
     ...ipAdapters.map((config): [string, () => Graph] => [
       `ip-adapter-${config.variant}`,
@@ -142,6 +144,12 @@ describe('size of the published networks', () => {
       parameters(visualProjectionGraph(weights, config, { regions: 5, patches: 257 })) + parameters(fuseGraph(weights, config));
     expect(encoder).toBe(105_772_288);
     expect(parameters(identityProjectionGraph(weights, identityProjectionConfig({}), { patches: 257 }))).toBe(33_581_568);
+  });
+
+  it('SCRFD-10G with landmarks: 4.23 M parameters, 10 GMAC at 640 × 480', () => {
+    const graph = faceDetectionGraph(weights);
+    expect(parameters(graph) / 1e6).toBeCloseTo(4.23, 1);
+    expect((billions(graph) * 480) / 640).toBeCloseTo(10, 1);
   });
 
   it('the autoencoder decodes 512 × 512 in 1,257 GMAC', () => {

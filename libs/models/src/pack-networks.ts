@@ -27,6 +27,7 @@ import {
 import {
   clipTextGraph,
   clipVisionGraph,
+  faceDetectionGraph,
   faceParsingGraph,
   faceRecognitionGraph,
   fuseGraph,
@@ -86,9 +87,12 @@ export class PackNetworks {
     );
   }
 
-  detector(): StoredNetwork | null {
+  /** image [1, 3, S, S] → scores, boxes and landmarks of three strides; null where the pack has none */
+  detector(): BuiltNetwork | StoredNetwork | null {
     const { detector } = this.pack.manifest;
-    return detector && { name: 'detector', path: join(this.pack.folder, detector.file) };
+    if (!detector) return null;
+    if ('file' in detector) return { name: 'detector', path: join(this.pack.folder, detector.file) };
+    return this.#build('detector', faceDetectionGraph(openWeights(this.pack, detector)));
   }
 
   // ── stage 2
@@ -149,17 +153,17 @@ export class PackNetworks {
   // ── stage 3
 
   /**
-   * sample [2, 4, h, w], timestep [2], encoder_hidden_states [2, 81, C], ip_scale [1], SDXL: text_embeds [2, P], time_ids [2, 6]
-   * → sample_out [2, 4, h, w]. Height and width are those of the latents.
+   * sample [B, 4, h, w], timestep [B], encoder_hidden_states [B, 81, C], ip_scale [1], SDXL: text_embeds [B, P], time_ids [B, 6]
+   * → sample_out [B, 4, h, w]. Height and width are those of the latents.
    */
-  async unet(height: number, width: number): Promise<BuiltNetwork> {
+  async unet(height: number, width: number, batch = 1): Promise<BuiltNetwork> {
     const { config, weights } = await this.#once('unet', async () => {
       const opened = await openNetwork(this.pack, this.pack.manifest.unet);
       return { weights: opened.weights, config: unetConfig(opened.config) };
     });
     const adapter = await this.#adapter();
     const tokens = TEXT_TOKENS + adapter.config.tokens;
-    return this.#build('unet', unetGraph(weights, config, { batch: 2, height, width, tokens, adapter }), this.#options.dialect);
+    return this.#build('unet', unetGraph(weights, config, { batch, height, width, tokens, adapter }), this.#options.dialect);
   }
 
   /** latents [1, 4, h, w], divided by the scaling factor → sample [1, 3, 8h, 8w] */

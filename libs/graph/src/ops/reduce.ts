@@ -15,6 +15,13 @@ export const cumulativeSum = (x: Tensor, axis: number): Tensor =>
 export const globalAveragePool = (x: Tensor): Tensor =>
   x.graph.node('GlobalAveragePool', [x], { dtype: x.dtype, dims: [x.dims[0]!, x.dims[1]!, 1, 1] });
 
+/** Means of blocks that do not overlap: [B, C, H, W] → [B, C, H/n, W/n]. */
+export function averagePool2d(x: Tensor, n: number): Tensor {
+  const [b, c, h, w] = x.dims as [number, number, number, number];
+  const dims = [b, c, windowed(h, n, n, 0), windowed(w, n, n, 0)];
+  return x.graph.node('AveragePool', [x], { dtype: x.dtype, dims }, { kernel_shape: [n, n], strides: [n, n] });
+}
+
 export function maxPool2d(x: Tensor, kernel: number, { stride = kernel, padding = 0 } = {}): Tensor {
   const [b, c, h, w] = x.dims as [number, number, number, number];
   const size = (d: number) => windowed(d, kernel, stride, padding);

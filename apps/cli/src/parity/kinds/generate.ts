@@ -102,7 +102,7 @@ function conditioning(rows: PromptRows, { height, width }: Request): Record<stri
     [`prompt_embeds.${name}`, tokens] as const,
     ...(pooled ? [[`pooled.${name}`, pooled] as const] : []),
   ]);
-  const sizes = timeIdsOf(height, width);
+  const sizes = timeIdsOf(height, width, 2);
   return { ...Object.fromEntries(named), time_ids: sizes };
 }
 
