@@ -10,6 +10,8 @@ import {
   predictionType,
   roundHalfEven,
   spacing,
+  threshold,
+  thresholdFields,
   trailingTimesteps,
 } from './noise-schedule.ts';
 import { checkSteps, mix, needNoise, plain, type Scheduler } from './scheduler.ts';
@@ -21,7 +23,7 @@ export const DdimConfig = z.object({
   clip_sample: flag(true),
   clip_sample_range: z.number().positive().default(1),
   set_alpha_to_one: flag(true),
-  thresholding: flag(false).pipe(z.literal(false)),
+  ...thresholdFields,
   rescale_betas_zero_snr: flag(false),
 });
 export type DdimConfig = z.infer<typeof DdimConfig>;
@@ -40,10 +42,11 @@ export function ddim(config: DdimConfig, { eta = 0 }: { eta?: number } = {}): Sc
         drawsNoise: () => eta > 0,
         step(latents, predicted, i, noise) {
           const t = timesteps[i]!;
-          const alpha = alphas[t]!;
+          const alpha = alphas.at(t)!;
           const next = t >= stride ? alphas[t - stride]! : config.set_alpha_to_one ? 1 : alphas[0]!;
           const { original, epsilon } = readPrediction(config.prediction_type, alpha, latents, predicted);
-          if (config.clip_sample) clip(original, config.clip_sample_range);
+          if (config.thresholding) threshold(original, config);
+          else if (config.clip_sample) clip(original, config.clip_sample_range);
           const deviation = eta * Math.sqrt(((1 - next) / (1 - alpha)) * (1 - alpha / next));
           const direction = Math.sqrt(1 - next - deviation ** 2);
           const fresh = eta > 0 ? [[deviation, needNoise(noise, i)] as const] : [];
@@ -82,7 +85,10 @@ export function readPrediction(
   predicted: ArrayLike<number>,
 ): { original: Float64Array; epsilon: Float64Array } {
   const [signal, noise] = [Math.sqrt(alpha), Math.sqrt(1 - alpha)];
-  if (type === 'epsilon') return { original: mix([1 / signal, latents], [-noise / signal, predicted]), epsilon: mix([1, predicted]) };
+  if (type === 'epsilon') {
+    // divided at the end: at a terminal ᾱ of zero the quotient is ±∞, which may still be clipped
+    return { original: mix([1, latents], [-noise, predicted]).map((x) => x / signal), epsilon: mix([1, predicted]) };
+  }
   if (type === 'sample') return { original: mix([1, predicted]), epsilon: mix([1 / noise, latents], [-signal / noise, predicted]) };
   return { original: mix([signal, latents], [-noise, predicted]), epsilon: mix([signal, predicted], [noise, latents]) };
 }

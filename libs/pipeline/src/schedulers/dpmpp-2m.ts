@@ -1,5 +1,6 @@
 /**
- * DPM-Solver++(2M) (Lu et al. 2022). Reference: diffusers 0.31.0 `DPMSolverMultistepScheduler` with `algorithm_type` dpmsolver++.
+ * DPM-Solver++(2M) (Lu et al. 2022). Reference: diffusers 0.31.0 `DPMSolverMultistepScheduler` with `algorithm_type` dpmsolver++ or
+ * sde-dpmsolver++, which renews part of the noise at every step.
  * In diffusers 0.23 the final sigma was the smallest training sigma: say `final_sigmas_type: sigma_min` for that.
  */
 import { z } from 'zod';
@@ -15,12 +16,14 @@ import {
   predictionType,
   roundHalfEven,
   spacing,
+  threshold,
+  thresholdFields,
   timestepOfSigma,
   trailingTimesteps,
   trainingSigmas,
   variancePreserving,
 } from './noise-schedule.ts';
-import { checkSteps, mix, plain, recall, type Schedule, type Scheduler } from './scheduler.ts';
+import { checkSteps, mix, needNoise, plain, recall, type Schedule, type Scheduler } from './scheduler.ts';
 
 export const DpmppConfig = z.object({
   ...noiseFields,
@@ -28,7 +31,10 @@ export const DpmppConfig = z.object({
   timestep_spacing: spacing('linspace'),
   solver_order: z.union([z.literal(1), z.literal(2)]).default(2),
   /** A file of another class may name that class's own types; they mean the default here. */
-  algorithm_type: z.enum(['dpmsolver++', 'deis']).default('dpmsolver++'),
+  algorithm_type: z
+    .enum(['dpmsolver++', 'sde-dpmsolver++', 'deis'])
+    .default('dpmsolver++')
+    .transform((type) => (type === 'deis' ? 'dpmsolver++' : type)),
   solver_type: z
     .enum(['midpoint', 'heun', 'logrho', 'bh1', 'bh2'])
     .default('midpoint')
@@ -44,13 +50,15 @@ export const DpmppConfig = z.object({
   final_sigmas_type: z.enum(['zero', 'sigma_min']).default('zero'),
   lambda_min_clipped: z.union([z.number(), z.literal(-Infinity)]).default(-Infinity),
   variance_type: z.null().default(null),
-  thresholding: flag(false).pipe(z.literal(false)),
+  ...thresholdFields,
   rescale_betas_zero_snr: flag(false),
 });
 export type DpmppConfig = z.infer<typeof DpmppConfig>;
 
 export function dpmpp2m(config: DpmppConfig): Scheduler {
   const trained = trainingSigmas(cumulativeAlphas(config));
+  const isStochastic = config.algorithm_type === 'sde-dpmsolver++';
+  const rate = isStochastic ? 2 : 1;
   return {
     schedule(steps) {
       checkSteps(steps, config.num_train_timesteps);
@@ -59,19 +67,22 @@ export function dpmpp2m(config: DpmppConfig): Scheduler {
         ...plain,
         timesteps,
         sigmas,
-        step(latents, predicted, i) {
+        drawsNoise: () => isStochastic,
+        step(latents, predicted, i, noise) {
           const [from, to] = [variancePreserving(sigmas[i]!), variancePreserving(sigmas[i + 1]!)];
           const { original } = readPrediction(config.prediction_type, from.alpha ** 2, latents, predicted);
+          if (config.thresholding) threshold(original, config);
           const h = to.lambda - from.lambda; // ∞ when the final sigma is 0
-          const decay = Math.expm1(-h);
+          const decay = Math.expm1(-rate * h);
           const terms: [number, ArrayLike<number>][] = [
-            [to.sigma / from.sigma, latents],
+            [(to.sigma / from.sigma) * (isStochastic ? Math.exp(-h) : 1), latents],
             [-to.alpha * decay, original],
           ];
+          if (isStochastic) terms.push([to.sigma * Math.sqrt(-decay), needNoise(noise, i)]);
           if (secondOrder(config, i, timesteps.length)) {
             const before = variancePreserving(sigmas[i - 1]!);
             const r = (from.lambda - before.lambda) / h;
-            const weight = (config.solver_type === 'midpoint' ? -0.5 * to.alpha * decay : to.alpha * (decay / h + 1)) / r;
+            const weight = (config.solver_type === 'midpoint' ? -0.5 * to.alpha * decay : to.alpha * (decay / (rate * h) + 1)) / r;
             terms.push([weight, original], [-weight, recall(schedule.history, 'original', i)]);
           }
           schedule.history = { original };

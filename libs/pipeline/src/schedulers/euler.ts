@@ -22,7 +22,7 @@ export const EulerConfig = z.object({
   prediction_type: predictionType,
   timestep_spacing: spacing('linspace'),
   timestep_type: z.literal('discrete').default('discrete'),
-  interpolation_type: z.literal('linear').default('linear'),
+  interpolation_type: z.enum(['linear', 'log_linear']).default('linear'),
   use_karras_sigmas: flag(false),
   use_exponential_sigmas: flag(false),
   use_beta_sigmas: flag(false).pipe(z.literal(false)),
@@ -40,6 +40,8 @@ export function euler(config: EulerConfig): Scheduler {
       checkSteps(steps, config.num_train_timesteps);
       let timesteps = spacedTimesteps(config, steps);
       let sigmas = interpolateSigmas(trained, timesteps);
+      // one more than there are steps, as in the library: the run ends at the smallest σ, and what is appended below is never reached
+      if (config.interpolation_type === 'log_linear') sigmas = exponentialSigmas(trained.at(-1)!, trained[0]!, steps + 1);
       if (config.use_karras_sigmas || config.use_exponential_sigmas) {
         const respace = config.use_karras_sigmas ? karrasSigmas : exponentialSigmas;
         sigmas = respace(config.sigma_max ?? sigmas[0]!, config.sigma_min ?? sigmas.at(-1)!, steps);

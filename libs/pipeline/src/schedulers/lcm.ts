@@ -1,7 +1,7 @@
 /** Latent consistency models (Luo et al. 2023): a few steps, each jumping to the picture and back. Reference: diffusers 0.31.0 `LCMScheduler`. */
 import { z } from 'zod';
 import { clip, readPrediction } from './ddim.ts';
-import { cumulativeAlphas, flag, noiseFields, predictionType } from './noise-schedule.ts';
+import { cumulativeAlphas, flag, noiseFields, predictionType, threshold, thresholdFields } from './noise-schedule.ts';
 import { checkSteps, mix, needNoise, plain, type Scheduler } from './scheduler.ts';
 
 export const LcmConfig = z.object({
@@ -14,7 +14,7 @@ export const LcmConfig = z.object({
   timestep_scaling: z.number().default(10),
   clip_sample: flag(false),
   clip_sample_range: z.number().positive().default(1),
-  thresholding: flag(false).pipe(z.literal(false)),
+  ...thresholdFields,
   rescale_betas_zero_snr: flag(false),
 });
 export type LcmConfig = z.infer<typeof LcmConfig>;
@@ -38,7 +38,8 @@ export function lcm(config: LcmConfig): Scheduler {
         step(latents, predicted, i, noise) {
           const t = timesteps[i]!;
           const { original } = readPrediction(config.prediction_type, alphas[t]!, latents, predicted);
-          if (config.clip_sample) clip(original, config.clip_sample_range);
+          if (config.thresholding) threshold(original, config);
+          else if (config.clip_sample) clip(original, config.clip_sample_range);
           const scaled = t * config.timestep_scaling;
           const skip = SIGMA_DATA ** 2 / (scaled ** 2 + SIGMA_DATA ** 2);
           const out = scaled / Math.sqrt(scaled ** 2 + SIGMA_DATA ** 2);

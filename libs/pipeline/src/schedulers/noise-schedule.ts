@@ -25,6 +25,23 @@ export const noiseFields = {
 export const predictionType = z.enum(['epsilon', 'sample', 'v_prediction']).default('epsilon');
 export const spacing = (byDefault: 'linspace' | 'leading' | 'trailing') => z.enum(['linspace', 'leading', 'trailing']).default(byDefault);
 
+/** Dynamic thresholding, of the classes that see the picture in every prediction. */
+export const thresholdFields = {
+  thresholding: flag(false),
+  dynamic_thresholding_ratio: z.number().min(0).max(1).default(0.995),
+  sample_max_value: z.number().positive().default(1),
+};
+type ThresholdConfig = z.infer<z.ZodObject<typeof thresholdFields>>;
+
+/** Imagen's dynamic thresholding, in place: what exceeds the given quantile of the magnitudes is cut off, and the rest brought to ±1. */
+export function threshold(values: Float64Array, { dynamic_thresholding_ratio: ratio, sample_max_value: most }: ThresholdConfig): void {
+  const magnitudes = values.map(Math.abs).sort();
+  const at = ratio * (magnitudes.length - 1);
+  const [low, high] = [magnitudes[Math.floor(at)]!, magnitudes[Math.ceil(at)]!];
+  const limit = Math.min(Math.max(low + (high - low) * (at - Math.floor(at)), 1), most);
+  for (let i = 0; i < values.length; i++) values[i] = Math.min(Math.max(values[i]!, -limit), limit) / limit;
+}
+
 type NoiseConfig = z.infer<z.ZodObject<typeof noiseFields>>;
 
 /** ᾱ of every training timestep: how much of the picture's variance is left. */
@@ -81,7 +98,7 @@ export function leadingTimesteps(trained: number, parts: number, count: number, 
   return Array.from({ length: count }, (_, i) => (parts - 1 - i) * stride + offset);
 }
 
-/** Falling from the last training timestep itself, in strides of `trained / count`, rounded. */
+/** Falling from the last training timestep itself, in strides of `trained / count`, rounded. At some counts rounding adds one: −1, which indexes tables from their end. */
 export function trailingTimesteps(trained: number, count: number, from = trained): number[] {
   return downFrom(from, trained / count).map((t) => roundHalfEven(t) - 1);
 }
@@ -109,11 +126,11 @@ export function exponentialSigmas(largest: number, smallest: number, count: numb
   return linspace(0, 1, count).map((ramp) => Math.exp(from + ramp * (to - from)));
 }
 
-/** The (fractional) training timestep of a σ, linear in log σ. */
+/** The (fractional) training timestep of a σ, linear in log σ: above the last σ that is not larger (with a terminal ᾱ of zero they may not rise throughout). */
 export function timestepOfSigma(sigma: number, sigmas: Float64Array): number {
   const target = Math.log(Math.max(sigma, 1e-10));
-  let low = 0;
-  while (low < sigmas.length - 2 && Math.log(sigmas[low + 1]!) <= target) low++;
+  const last = sigmas.findLastIndex((trained) => Math.log(trained) <= target);
+  const low = Math.min(Math.max(last, 0), sigmas.length - 2);
   const [below, above] = [Math.log(sigmas[low]!), Math.log(sigmas[low + 1]!)];
   return low + Math.min(Math.max((below - target) / (below - above), 0), 1);
 }

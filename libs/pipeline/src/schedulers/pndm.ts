@@ -4,6 +4,7 @@
  * warm-up of twelve calls comes first.
  */
 import { z } from 'zod';
+import { PipelineError } from '../errors.ts';
 import { integerTimesteps } from './ddim.ts';
 import { cumulativeAlphas, flag, noiseFields, spacing } from './noise-schedule.ts';
 import { checkSteps, mix, plain, recall, type History, type Schedule, type Scheduler } from './scheduler.ts';
@@ -28,7 +29,7 @@ export function pndm(config: PndmConfig): Scheduler {
 
   /** Formula (9): from timestep t to `next` along one direction. */
   const move = (sample: ArrayLike<number>, direction: ArrayLike<number>, t: number, next: number): Float64Array => {
-    const [alpha, after] = [alphaAt(t), alphaAt(next)];
+    const [alpha, after] = [alphas.at(t)!, alphaAt(next)];
     const epsilon = config.prediction_type === 'epsilon' ? direction : mix([Math.sqrt(alpha), direction], [Math.sqrt(1 - alpha), sample]);
     const divisor = alpha * Math.sqrt(1 - after) + Math.sqrt(alpha * (1 - alpha) * after);
     return mix([Math.sqrt(after / alpha), sample], [-(after - alpha) / divisor, epsilon]);
@@ -37,6 +38,8 @@ export function pndm(config: PndmConfig): Scheduler {
   return {
     schedule(steps) {
       checkSteps(steps, config.num_train_timesteps);
+      if (!config.skip_prk_steps && steps < 4)
+        throw new PipelineError('invalid_argument', `PNDM's warm-up takes 4 steps or more, not ${steps}.`, { steps });
       const stride = Math.floor(config.num_train_timesteps / steps);
       const spaced = integerTimesteps(config, steps);
       const warmUp = config.skip_prk_steps ? [] : warmUpTimesteps(spaced, stride);

@@ -94,7 +94,8 @@ describe('schedulers', () => {
   it('says what it cannot do', () => {
     expect(() => schedulerFromConfig('HeunDiscreteScheduler', sd15)).toThrow(/HeunDiscreteScheduler is not known/);
     expect(() => createScheduler('euler', { ...sd15, beta_schedule: 'laplace' })).toThrow(/beta_schedule/);
-    expect(() => createScheduler('ddim', { ...sd15, thresholding: true })).toThrow(PipelineError);
+    expect(() => createScheduler('euler', { ...sd15, use_beta_sigmas: true })).toThrow(PipelineError);
+    expect(() => createScheduler('pndm', { ...sd15, skip_prk_steps: false }).schedule(3)).toThrow(/4 steps or more, not 3/);
     expect(() => createScheduler('lcm', sd15).schedule(51)).toThrow(/1 to 50 steps, not 51/);
     expect(() => createScheduler('euler_ancestral', sd15).schedule(4).step(Float32Array.of(1), Float32Array.of(1), 0)).toThrow(
       /needs noise/,

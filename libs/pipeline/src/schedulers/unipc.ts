@@ -2,7 +2,17 @@
 import { z } from 'zod';
 import { readPrediction } from './ddim.ts';
 import { multistepSchedule } from './dpmpp-2m.ts';
-import { cumulativeAlphas, flag, noiseFields, predictionType, spacing, trainingSigmas, variancePreserving } from './noise-schedule.ts';
+import {
+  cumulativeAlphas,
+  flag,
+  noiseFields,
+  predictionType,
+  spacing,
+  threshold,
+  thresholdFields,
+  trainingSigmas,
+  variancePreserving,
+} from './noise-schedule.ts';
 import { checkSteps, mix, plain, recall, type History, type Schedule, type Scheduler } from './scheduler.ts';
 
 export const UniPcConfig = z.object({
@@ -25,7 +35,7 @@ export const UniPcConfig = z.object({
   sigma_min: z.number().positive().nullable().default(null),
   sigma_max: z.number().positive().nullable().default(null),
   final_sigmas_type: z.enum(['zero', 'sigma_min']).default('zero'),
-  thresholding: flag(false).pipe(z.literal(false)),
+  ...thresholdFields,
   rescale_betas_zero_snr: flag(false),
 });
 export type UniPcConfig = z.infer<typeof UniPcConfig>;
@@ -79,6 +89,7 @@ export function uniPc(config: UniPcConfig): Scheduler {
         sigmas,
         step(latents, predicted, i) {
           const { original } = readPrediction(config.prediction_type, levels[i]!.alpha ** 2, latents, predicted);
+          if (config.thresholding) threshold(original, config);
           const seen = i > 0 ? recallPictures(schedule.history, i) : [];
           const isCorrected = i > 0 && !config.disable_corrector.includes(i - 1);
           const sample = isCorrected
