@@ -33,29 +33,25 @@ def channels_last(module):
 
 
 def unet(parameters):
-    """One row, 77 text and 4 identity tokens. The repository's processors run their LoRA beside the layers and build the score matrix."""
-    model = channels_last(built(lambda: UNet2DConditionModel(**SD15_UNET)))
-    merged, repository = sdpa_processors(model), repository_processors(model)
-    sample = torch.randn(1, 4, parameters["height"], parameters["width"]).contiguous(memory_format=torch.channels_last)
-    tokens = torch.randn(1, 81, 768)
+    """One row, 77 text and 4 identity tokens. The repository lays tensors out as they come, runs its LoRA beside the layers and builds
+    the score matrix; PyTorch's best has channels last, merged LoRA and scaled_dot_product_attention."""
+    plain = built(lambda: UNet2DConditionModel(**SD15_UNET))
+    best = channels_last(copy.deepcopy(plain))
+    half = copy.deepcopy(best).to(torch.bfloat16)
+    plain.set_attn_processor(repository_processors(plain))
+    for net in (best, half):
+        net.set_attn_processor(sdpa_processors(net))
+    sample, tokens = torch.randn(1, 4, parameters["height"], parameters["width"]), torch.randn(1, 81, 768)
 
-    def step(net, processors, dtype):
-        net.set_attn_processor(dict(processors))
-        return lambda: forward(net, processors, dtype)
+    def step(net, layout):
+        inputs = sample.to(net.dtype, memory_format=layout), 500, tokens.to(net.dtype)
+        return lambda: net(*inputs, return_dict=False)
 
-    def forward(net, processors, dtype):
-        if next(iter(net.attn_processors.values())) is not next(iter(processors.values())):
-            net.set_attn_processor(dict(processors))
-        net(sample.to(dtype), 500, encoder_hidden_states=tokens.to(dtype), return_dict=False)
-
-    half = copy.deepcopy(model).to(torch.bfloat16)
-    half_merged = sdpa_processors(half)
-    wanted = {
-        "torch fp32 (SDPA, channels-last)": step(model, merged, torch.float32),
-        "repository processors fp32": step(model, repository, torch.float32),
-        "torch bf16 (SDPA, channels-last)": step(half, half_merged, torch.bfloat16),
+    return {
+        "torch fp32 (SDPA, channels-last)": step(best, torch.channels_last),
+        "repository processors fp32": step(plain, torch.contiguous_format),
+        "torch bf16 (SDPA, channels-last)": step(half, torch.channels_last),
     }
-    return wanted
 
 
 def vae(parameters):

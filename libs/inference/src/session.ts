@@ -1,5 +1,6 @@
 /** One compiled graph in onnxruntime-node: typed inputs and outputs, synchronous under the hood (see inference-host.ts). */
 import type * as Ort from 'onnxruntime-node';
+import { compiledPath, keepCompiled } from './compiled-graph.ts';
 import { InferenceError, runtimeError } from './errors.ts';
 import { providerList, type ExecutionProvider } from './execution-provider.ts';
 import { elementCount, type DType, type Tensor, type TensorData } from './tensor.ts';
@@ -37,6 +38,8 @@ export interface BytesOptions extends CommonOptions {
   readonly bytes: Uint8Array;
   /** Folder in which the names of external weight files are looked up. */
   readonly folder?: string;
+  /** CPU only: keep the graph as the runtime has optimised it, and load that. `fingerprint` names the contents of the external files. */
+  readonly compiled?: { readonly folder: string; readonly fingerprint: string } | undefined;
 }
 
 export interface PathOptions extends CommonOptions {
@@ -65,18 +68,19 @@ export async function createSession(options: SessionOptions): Promise<Session> {
   }
   const config: Ort.InferenceSession.SessionOptions = {
     executionProviders: providerList(provider, options.deviceId),
-    graphOptimizationLevel: 'all',
     logSeverityLevel: 4, // what fails is thrown; the log would only repeat it
     ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
-    ...('bytes' in options && options.folder !== undefined
-      ? { extra: { session: { model_external_initializers_file_folder_path: options.folder } } }
-      : {}),
   };
+  const settings = { intra_op: { allow_spinning: '0' } };
   try {
     const native =
-      'path' in options
-        ? await ort.InferenceSession.create(options.path, config)
-        : await ort.InferenceSession.create(options.bytes, config);
+      'bytes' in options && options.compiled && provider === 'cpu'
+        ? await compiledSession(ort, options, options.compiled, config, settings)
+        : await create(ort, options, {
+            ...config,
+            graphOptimizationLevel: 'all',
+            extra: { session: { ...settings, ...folderOf(options) } },
+          });
     return wrap(ort, native, what);
   } catch (cause) {
     if (provider !== 'cpu' && isProviderFailure(cause)) {
@@ -90,6 +94,41 @@ export async function createSession(options: SessionOptions): Promise<Session> {
     throw runtimeError('model_unavailable', `Cannot load ${what}`, cause);
   }
 }
+
+/** Optimises the graph unless that has been done here before. Without packing, large products are as fast (see docs/performance.md). */
+async function compiledSession(
+  ort: typeof Ort,
+  options: BytesOptions,
+  { folder, fingerprint }: NonNullable<BytesOptions['compiled']>,
+  config: Ort.InferenceSession.SessionOptions,
+  settings: object,
+): Promise<Ort.InferenceSession> {
+  const path = compiledPath(folder, { bytes: options.bytes, fingerprint }, ort.env.versions.node ?? ort.env.versions.common);
+  await keepCompiled(folder, path, async ({ path: optimizedModelFilePath, dataFile, minimumBytes }) => {
+    const optimised = {
+      optimized_model_external_initializers_file_name: dataFile,
+      optimized_model_external_initializers_min_size_in_bytes: String(minimumBytes),
+    };
+    const session = await ort.InferenceSession.create(options.bytes, {
+      ...config,
+      graphOptimizationLevel: 'all',
+      optimizedModelFilePath,
+      extra: { session: { ...folderOf(options), ...optimised, disable_prepacking: '1' } },
+    });
+    await session.release();
+  });
+  return ort.InferenceSession.create(path, {
+    ...config,
+    graphOptimizationLevel: 'disabled',
+    extra: { session: { ...settings, disable_prepacking: '1' } },
+  });
+}
+
+const create = (ort: typeof Ort, options: SessionOptions, config: Ort.InferenceSession.SessionOptions) =>
+  'path' in options ? ort.InferenceSession.create(options.path, config) : ort.InferenceSession.create(options.bytes, config);
+
+const folderOf = (options: SessionOptions) =>
+  'bytes' in options && options.folder !== undefined ? { model_external_initializers_file_folder_path: options.folder } : {};
 
 const isProviderFailure = (cause: unknown) =>
   cause instanceof Error &&

@@ -65,8 +65,12 @@ export interface ModelSetOptions {
   readonly weightsFolder?: string | undefined;
 }
 
-/** Graphs have static shapes, so every picture size has its own two sessions; the sizes used last stay loaded. */
-const SIZES_KEPT = 2;
+/**
+ * Graphs have static shapes, so every picture size has its own two sessions; the sizes used last stay loaded, as many as have this many
+ * latents together. The sizes of a pack in files share their weights; what a session has of its own grows with the area: SD1.5's UNet
+ * takes 0.18 MB per latent, so this is one picture of 1024 × 1024 or four of 512 × 512, and 3 GB.
+ */
+const LATENTS_KEPT = 128 * 128;
 
 /** What the guidance compares. */
 const GUIDANCE_ROWS = 2;
@@ -218,10 +222,16 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
     const session = this.#session(key, build);
     this.#sessions.delete(key);
     this.#sessions.set(key, session); // now the last one
-    const sizes = [...this.#sessions.keys()].filter((other) => other.startsWith(`${kind} `));
-    for (const old of sizes.slice(0, -SIZES_KEPT)) {
-      const gone = this.#sessions.get(old);
-      this.#sessions.delete(old);
+    let kept = 0;
+    for (const other of [...this.#sessions.keys()].filter((name) => name.startsWith(`${kind} `)).toReversed()) {
+      const [w = 0, h = 0] = other
+        .slice(kind.length + 1)
+        .split('×')
+        .map(Number);
+      kept += w * h;
+      if (kept <= LATENTS_KEPT || other === key) continue;
+      const gone = this.#sessions.get(other);
+      this.#sessions.delete(other);
       await (await gone)?.release();
     }
     return session;
@@ -234,8 +244,14 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
     return createSession({
       ...common,
       bytes: network.bytes,
-      ...(network.externalFolder !== undefined && { folder: network.externalFolder }),
+      ...(network.externalFolder !== undefined && { folder: network.externalFolder, compiled: this.#compiled(network.fingerprint) }),
     });
+  }
+
+  /** Networks with weights in files are kept as optimised, beside the converted weights. */
+  #compiled(fingerprint: string) {
+    const { weightsFolder } = this.#options;
+    return weightsFolder === undefined ? undefined : { folder: join(weightsFolder, 'compiled'), fingerprint };
   }
 
   #value<T>(key: string, compute: () => Promise<T>): Promise<T> {

@@ -17,6 +17,8 @@ export interface ExportedGraph {
   readonly bytes: Uint8Array;
   /** Folder in which the graph's external data is named, when it has any. */
   readonly externalFolder: string | undefined;
+  /** Of the sources its weights come from: with it and the bytes, the graph with all its values is known. */
+  readonly fingerprint: string;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
 }
@@ -40,7 +42,8 @@ const alignment = 64;
 
 export function exportGraph(written: Graph, { weightsFolder, dialect = 'cpu' }: ExportOptions = {}): ExportedGraph {
   const graph = dialects[dialect](written);
-  const ports = { inputs: graph.inputs.map(port), outputs: graph.outputs.map(port) };
+  const fingerprint = [...graph.sources].join('\n');
+  const ports = { fingerprint, inputs: graph.inputs.map(port), outputs: graph.outputs.map(port) };
   const large = graph.constantsOf(graph.liveNodes()).filter((c) => !c.literal && byteLength(c) >= smallConstant);
   const total = large.reduce((n, c) => n + byteLength(c), 0);
   if (weightsFolder === undefined || total < worthAFile)
