@@ -76,7 +76,7 @@ async function openParts(config: ApiConfig, log: Logger): Promise<Parts> {
     store: openSealedStore(config),
     egress: createEgress(config),
     signals: openSignals(config, { onError: (error) => log.debug({ err: error }, 'a signal was lost') }),
-    packs: await readPacks(config.PACKS_DIR),
+    packs: await readPacks(config.packDirs),
     signer: createSigner(config.SIGNING_SECRET, config.PUBLIC_URL),
     keys,
     rates: createRateLimiter(sharedWindows(db)),

@@ -1,8 +1,13 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { ownPacks, packFolders, weightsFolder } from '@likeness/pipeline';
 
 /** Where the command line keeps what it remembers: `$XDG_CONFIG_HOME/likeness`, by default `~/.config/likeness`. */
 export const configFolder = (): string => join(process.env['XDG_CONFIG_HOME'] || join(homedir(), '.config'), 'likeness');
 
-/** Where it keeps what it can make again, such as converted weights: `$XDG_CACHE_HOME/likeness`, by default `~/.cache/likeness`. */
-export const cacheFolder = (): string => join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'likeness');
+/** Folders with packs, and where a new one goes: see `packFolders` and `ownPacks`. */
+export const packDirs = (): readonly string[] => packFolders(process.env);
+export const newPacksFolder = (): string => ownPacks(process.env);
+
+/** Where converted weights are kept, for this command line and for workers on this machine. */
+export const convertedWeights = (): string => weightsFolder(process.env);

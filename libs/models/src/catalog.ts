@@ -24,7 +24,9 @@ const HashWeights = z.strictObject({
 const Folder = z.strictObject({ folder: path, variant: z.string().optional() });
 /** A configuration written here, with weights by the hash rule. */
 const Drawn = z.strictObject({ config: z.record(z.string(), z.unknown()), weights: HashWeights });
-const Network = z.union([Folder, Drawn]);
+/** A part of Stable Diffusion 1.x in one file (`.safetensors` or `.ckpt`); its configuration follows from the tensors. */
+const Part = z.strictObject({ file: path, part: z.enum(['unet', 'vae', 'text_encoder']) });
+const Network = z.union([Folder, Drawn, Part]);
 
 /** A checkpoint whose configuration follows from its tensors. */
 const Checkpoint = z.strictObject({ file: path });
@@ -32,8 +34,10 @@ const Checkpoint = z.strictObject({ file: path });
 const side = z.int().positive();
 const range = z.strictObject({ min: side, max: side, step: side });
 
+export const packName = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
 const common = {
-  name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/),
+  name: z.string().regex(packName),
   version: z.string().min(1),
   title: z.string(),
   licence: z.string().min(1),
@@ -111,7 +115,16 @@ export const bundledPacks: string = fileURLToPath(new URL('../../../packs/', imp
  * @throws PackError when there is none or its manifest or a file it names is missing or malformed
  */
 export async function loadPack(name: string, searchDirs: readonly string[] = [bundledPacks]): Promise<Pack> {
-  for (const dir of searchDirs) {
+  const { folder, manifest } = await readManifest(name, searchDirs);
+  return openPack(folder, manifest);
+}
+
+/** The manifest alone, whether or not the files it names are there. @throws PackError when there is none or it is malformed */
+export async function readManifest(
+  name: string,
+  searchDirs: readonly string[] = [bundledPacks],
+): Promise<{ readonly folder: string; readonly manifest: PackManifest }> {
+  for (const dir of packName.test(name) ? searchDirs : []) {
     const folder = resolve(dir, name);
     const text = await readFile(join(folder, 'pack.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
@@ -121,7 +134,7 @@ export async function loadPack(name: string, searchDirs: readonly string[] = [bu
         { cause: error },
       );
     });
-    if (text !== undefined) return openPack(folder, parseManifest(name, join(folder, 'pack.json'), text));
+    if (text !== undefined) return { folder, manifest: parseManifest(name, join(folder, 'pack.json'), text) };
   }
   const known = await packNames(searchDirs);
   throw new PackError(`There is no pack "${name}". ${known.length > 0 ? `Known are ${known.join(', ')}.` : 'No packs are installed.'}`, {

@@ -1,4 +1,7 @@
 export { exportGraph, openCheckpoint, renamed, withoutPrefix, type ExportedGraph, type WeightSource } from '@likeness/graph';
+export * from './add-pack.ts';
+export * from './all-networks.ts';
+export * from './build-pack.ts';
 export * from './catalog.ts';
 export * from './checkpoints.ts';
 export * from './compile.ts';
@@ -13,5 +16,7 @@ export type { IdentityProjectionConfig } from './architectures/identity-projecti
 export type { IpAdapterConfig } from './architectures/ip-adapter.ts';
 export type { IResNetConfig } from './architectures/iresnet.ts';
 export { attentionPaths, type AdapterConfig, type UNetConfig } from './architectures/unet.ts';
+export { readDetector, readRecognizer } from './face-models.ts';
 export * from './pack-files.ts';
+export * from './pack-hashes.ts';
 export * from './pack-networks.ts';

@@ -1,5 +1,5 @@
 /** Which files the entries of a pack stand for. A file may be a link: packs refer to files where they lie. */
-import { open, readdir, stat } from 'node:fs/promises';
+import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { PackManifest } from './catalog.ts';
@@ -72,7 +72,8 @@ async function fileAt(folder: string, name: string, pack: string): Promise<PackF
  * The weights of a folder: one file, or the parts that an index names. With a variant only the files of that variant count.
  * @throws PackError when there are none, or when the index is malformed or names a part elsewhere
  */
-export async function findWeights(folder: string, variant?: string): Promise<FolderWeights> {
+export async function findWeights(at: string, variant?: string): Promise<FolderWeights> {
+  const folder = await realFolder(at);
   const present = new Set(await readdir(folder).catch(() => []));
   const suffix = variant === undefined ? '' : `.${variant}`;
   for (const [stem, extension] of stems) {
@@ -86,6 +87,9 @@ export async function findWeights(folder: string, variant?: string): Promise<Fol
     present: [...present].sort(),
   });
 }
+
+/** Without links, as messages name it. */
+export const realFolder = (at: string): Promise<string> => realpath(at).catch(() => at);
 
 /** The variants in which a folder has its weights; undefined stands for the one without a name. The preferred one is first. */
 export async function weightVariants(folder: string): Promise<(string | undefined)[]> {

@@ -38,6 +38,7 @@ import {
 } from './compile.ts';
 import { consistentIdWeights } from './consistentid-checkpoint.ts';
 import { PackError } from './errors.ts';
+import { readDetector, readRecognizer } from './face-models.ts';
 import { readJsonFile } from './pack-files.ts';
 import { openNetwork, openWeights } from './pack-sources.ts';
 
@@ -61,6 +62,8 @@ export interface BuildOptions {
    * overflows in halves.
    */
   readonly dialect?: Dialect | undefined;
+  /** Only checks keys and shapes: no weight is read, and the networks have no bytes. */
+  readonly checkOnly?: boolean;
 }
 
 /** Rows of the prompt. */
@@ -91,7 +94,7 @@ export class PackNetworks {
   detector(): BuiltNetwork | StoredNetwork | null {
     const { detector } = this.pack.manifest;
     if (!detector) return null;
-    if ('file' in detector) return { name: 'detector', path: join(this.pack.folder, detector.file) };
+    if ('file' in detector) return { name: 'detector', path: readDetector(join(this.pack.folder, detector.file)).path };
     return this.#build('detector', faceDetectionGraph(openWeights(this.pack, detector)));
   }
 
@@ -100,7 +103,7 @@ export class PackNetworks {
   /** image [1, 3, 112, 112] → embedding [1, 512] */
   async recognizer(): Promise<BuiltNetwork | StoredNetwork> {
     const { recognizer } = this.pack.manifest;
-    if ('file' in recognizer) return { name: 'recognizer', path: join(this.pack.folder, recognizer.file) };
+    if ('file' in recognizer) return { name: 'recognizer', path: readRecognizer(join(this.pack.folder, recognizer.file)).path };
     return this.#build('recognizer', faceRecognitionGraph(openWeights(this.pack, recognizer), iresnetConfig(recognizer.config)));
   }
 
@@ -271,7 +274,9 @@ export class PackNetworks {
       (n, { dims, literal }) => n + (literal ? 0 : dims.reduce((size, d) => size * d, 1)),
       0,
     );
-    return { ...exportGraph(graph, { weightsFolder: this.#options.weightsFolder, dialect }), name, parameters };
+    const { weightsFolder, checkOnly } = this.#options;
+    const exported = checkOnly ? unwritten(graph) : exportGraph(graph, { weightsFolder, dialect });
+    return { ...exported, name, parameters };
   }
 
   /** Files are opened once per set and only when a network needs them. A failure is not remembered. */
@@ -285,3 +290,12 @@ export class PackNetworks {
     return opened;
   }
 }
+
+const unwritten = ({ sources, inputs, outputs }: Graph): ExportedGraph => ({
+  fingerprint: [...sources].join('\n'),
+  bytes: new Uint8Array(),
+  externalFolder: undefined,
+  externalFiles: [],
+  inputs,
+  outputs,
+});

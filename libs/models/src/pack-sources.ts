@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { hashWeights, openCheckpoint, sharded, withoutPrefix, type WeightSource } from '@likeness/graph';
 import type { CheckpointSource, DrawnSource, HashWeights, NetworkSource, Pack } from './catalog.ts';
-import { findWeights, readJsonFile } from './pack-files.ts';
+import { findWeights, readJsonFile, realFolder } from './pack-files.ts';
+import { openPart } from './single-file.ts';
 
 export interface OpenNetwork {
   /** In the field names of the original configuration file. */
@@ -13,7 +14,8 @@ export interface OpenNetwork {
 /** @throws PackError with the file when it is missing or unreadable; WeightError `checkpoint_refused` when a file cannot be trusted */
 export async function openNetwork(pack: Pack, source: NetworkSource): Promise<OpenNetwork> {
   if ('config' in source) return { config: source.config, weights: drawnWeights(source.weights) };
-  const folder = join(pack.folder, source.folder);
+  if ('part' in source) return openPart(unwrapped(openCheckpoint(join(pack.folder, source.file))), source.part);
+  const folder = await realFolder(join(pack.folder, source.folder));
   const config = await readJsonFile(join(folder, 'config.json'));
   return { config, weights: await folderWeights(folder, source.variant) };
 }

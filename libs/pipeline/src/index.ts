@@ -1,5 +1,6 @@
 /** ConsistentID. `consistent-id.ts` is the file to read first. */
 export * from './consistent-id.ts';
+export * from './folders.ts';
 export * from './stages.ts';
 export * from './model-set.ts';
 export * from './verify-pack.ts';

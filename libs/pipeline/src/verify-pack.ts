@@ -1,5 +1,5 @@
 import { createSession } from '@likeness/inference';
-import { PackNetworks, type BuildOptions, type ConsistentIdPack, type Pack } from '@likeness/models';
+import { allNetworks, PackNetworks, type BuildOptions, type ConsistentIdPack, type Pack } from '@likeness/models';
 
 export interface VerifiedNetwork {
   readonly network: string;
@@ -16,25 +16,8 @@ export async function* verifyPack(pack: Pack, options: BuildOptions = {}): Async
   const { manifest } = pack;
   if (manifest.pipeline === 'noop') return;
   const networks = new PackNetworks({ ...pack, manifest } satisfies ConsistentIdPack, options);
-  const { factor } = await networks.latents();
-  const [height, width] = [manifest.defaults.height / factor, manifest.defaults.width / factor];
-  const builds = [
-    () => networks.detector(),
-    () => networks.parser(),
-    () => networks.recognizer(),
-    () => networks.imageEncoder(),
-    () => networks.textEncoder(),
-    ...(manifest.text_encoder_2 ? [() => networks.textEncoder2()] : []),
-    () => networks.identityProjection(),
-    () => networks.visualProjection(),
-    () => networks.fuse(),
-    () => networks.unet(height, width),
-    () => networks.decoder(height, width),
-  ];
-  for (const build of builds) {
-    const begun = performance.now();
-    const network = await build();
-    if (!network) continue;
+  let begun = performance.now();
+  for await (const network of allNetworks(networks)) {
     const load =
       'path' in network
         ? { path: network.path }
@@ -45,5 +28,6 @@ export async function* verifyPack(pack: Pack, options: BuildOptions = {}): Async
       parameters: 'parameters' in network ? network.parameters : null,
       seconds: (performance.now() - begun) / 1000,
     };
+    begun = performance.now();
   }
 }

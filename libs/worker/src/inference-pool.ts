@@ -16,7 +16,6 @@ const never = new AbortController().signal;
 
 export class InferencePool {
   readonly #config: WorkerConfig;
-  readonly #packDirs: readonly string[] | undefined;
   readonly #hosts: readonly Host[];
   readonly #free: Host[];
   readonly #waiting: ((host: Host) => void)[] = [];
@@ -26,11 +25,10 @@ export class InferencePool {
 
   constructor(config: WorkerConfig, stage: StageName, cls: WorkerClass, log: Logger) {
     this.#config = config;
-    this.#packDirs = config.PACKS_DIR === undefined ? undefined : [config.PACKS_DIR];
     this.#hosts = Array.from({ length: config.WORKER_SLOTS }, () =>
       createPipelineHost({
         warm: { pack: config.DEFAULT_PACK, stage },
-        packDirs: this.#packDirs,
+        packDirs: config.packDirs,
         threads: config.INFERENCE_THREADS || undefined,
         weightsFolder: config.WEIGHTS_DIR,
         memoryLimitBytes: config.INFERENCE_MEMORY_MIB * 2 ** 20,
@@ -94,7 +92,7 @@ export class InferencePool {
   #stagesOf(pack: string): Promise<Stages> {
     let stages = this.#opened.get(pack);
     if (!stages) {
-      stages = openStages(pack, { packDirs: this.#packDirs });
+      stages = openStages(pack, { packDirs: this.#config.packDirs });
       stages.catch(() => this.#opened.delete(pack));
       this.#opened.set(pack, stages);
     }

@@ -1,3 +1,4 @@
+import { packFolders, weightsFolder } from '@likeness/pipeline';
 import { commonVariables, loadConfig, variable } from '@likeness/platform/config';
 import { z } from 'zod';
 
@@ -26,11 +27,14 @@ export const WorkerConfig = z.object({
     description: 'about this often, in milliseconds, a stage that samples shows a small picture of what there is; 0 = never',
   }),
   WEIGHTS_DIR: variable(z.string().optional(), {
-    description: 'a folder where converted weights are kept; needed for packs whose weights exceed 2 GB',
+    description: 'a folder where converted weights are kept; default: `~/.cache/likeness/weights`',
   }),
 });
-export type WorkerConfig = z.infer<typeof WorkerConfig>;
+export type WorkerConfig = z.infer<typeof WorkerConfig> & { readonly packDirs: readonly string[]; readonly WEIGHTS_DIR: string };
 
 /** @throws ConfigError naming every variable that is missing or wrong */
-export const readWorkerConfig = (env: Readonly<Record<string, string | undefined>> = process.env): WorkerConfig =>
-  loadConfig(WorkerConfig, env);
+export const readWorkerConfig = (env: Readonly<Record<string, string | undefined>> = process.env): WorkerConfig => ({
+  ...loadConfig(WorkerConfig, env),
+  packDirs: packFolders(env),
+  WEIGHTS_DIR: weightsFolder(env),
+});

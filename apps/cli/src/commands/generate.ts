@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generatePortraits, openStages, type GenerationOptions, type StageName } from '@likeness/pipeline';
 import { Command } from 'commander';
-import { cacheFolder } from '../cli.config.ts';
+import { convertedWeights, packDirs } from '../cli.config.ts';
 import { CliError } from '../failure.ts';
 import { ProgressLine } from '../progress-line.ts';
 import { withGenerationFlags, type GenerationFlags } from './generation-flags.ts';
@@ -28,7 +28,7 @@ export const generateCommand = () =>
 
 async function generate(flags: GenerateFlags) {
   const reference = await readReference(flags.image);
-  const stages = await openStages(flags.pack ?? DEFAULT_PACK, { weightsFolder: join(cacheFolder(), 'weights') });
+  const stages = await openStages(flags.pack ?? DEFAULT_PACK, { packDirs: packDirs(), weightsFolder: convertedWeights() });
   try {
     const clock = new StageClock();
     const progress = new ProgressLine(process.stderr);

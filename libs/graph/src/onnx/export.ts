@@ -19,6 +19,8 @@ export interface ExportedGraph {
   readonly externalFolder: string | undefined;
   /** Of the sources its weights come from: with it and the bytes, the graph with all its values is known. */
   readonly fingerprint: string;
+  /** The files in which that data lies, by absolute path. */
+  readonly externalFiles: readonly string[];
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
 }
@@ -47,7 +49,7 @@ export function exportGraph(written: Graph, { weightsFolder, dialect = 'cpu' }: 
   const large = graph.constantsOf(graph.liveNodes()).filter((c) => !c.literal && byteLength(c) >= smallConstant);
   const total = large.reduce((n, c) => n + byteLength(c), 0);
   if (weightsFolder === undefined || total < worthAFile)
-    return { bytes: serialize(graph, () => undefined), externalFolder: undefined, ...ports };
+    return { bytes: serialize(graph, () => undefined), externalFolder: undefined, externalFiles: [], ...ports };
 
   mkdirSync(weightsFolder, { recursive: true });
   const folder = realpathSync(weightsFolder);
@@ -64,12 +66,13 @@ export function exportGraph(written: Graph, { weightsFolder, dialect = 'cpu' }: 
       places.set(name, { file: written.file, offset, length: byteLength(graph.constants.get(name)!) });
   }
 
-  const externalFolder = commonFolder([...places.values()].map(({ file }) => file));
+  const externalFiles = [...new Set([...places.values()].map(({ file }) => file))];
+  const externalFolder = commonFolder(externalFiles);
   const external = ({ name }: Constant): ExternalData | undefined => {
     const place = places.get(name);
     return place && { location: relative(externalFolder, place.file).split(sep).join('/'), offset: place.offset, length: place.length };
   };
-  return { bytes: serialize(graph, external), externalFolder, ...ports };
+  return { bytes: serialize(graph, external), externalFolder, externalFiles, ...ports };
 }
 
 /** Writes constants one after another, aligned. A file of the same recipe that is there already is used as it is. */

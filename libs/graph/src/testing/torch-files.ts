@@ -6,7 +6,7 @@ export type Piece = string | readonly Piece[] | Uint8Array;
 export function bytesOf(piece: Piece): Uint8Array {
   if (piece instanceof Uint8Array) return piece;
   if (typeof piece === 'string') return Uint8Array.from(piece, (c) => c.charCodeAt(0));
-  return Uint8Array.from(piece.flatMap((part) => [...bytesOf(part)]));
+  return Buffer.concat(piece.map(bytesOf));
 }
 
 const le = (value: number, size: number): Uint8Array => Uint8Array.from({ length: size }, (_, i) => Math.floor(value / 256 ** i) & 0xff);

@@ -41,7 +41,9 @@ export const commonVariables = {
     description: 'an OTLP/HTTP collector that traces are sent to, e.g. http://localhost:4318; without it there are none',
   }),
   DEFAULT_PACK: variable(z.string().default('sketch'), { description: 'the model pack of requests that name none' }),
-  PACKS_DIR: variable(z.string().optional(), { description: 'a folder with model packs; default: the bundled ones' }),
+  PACKS_DIR: variable(z.string().optional(), {
+    description: 'a folder with model packs, searched before the bundled ones; default: `~/.local/share/likeness/packs`',
+  }),
 };
 
 /** Of the apps that give out links: they must agree. */

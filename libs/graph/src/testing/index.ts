@@ -1,0 +1,2 @@
+export * from './tensors.ts';
+export * from './torch-files.ts';
