@@ -97,6 +97,8 @@ describe('likeness generate', () => {
     [2, /^error validation_failed: steps 0 is not allowed/m, [...flags, '--steps', '0', '--out', 'x']],
     [2, /^error validation_failed: merge_step "1\.5" is not allowed/m, [...flags, '--merge-step', '1.5', '--out', 'x']],
     [2, /^error validation_failed: facial_regions "hair" is not allowed/m, [...flags, '--regions', 'hair', '--out', 'x']],
+    [2, /^error validation_failed: corrections "sharper" is not allowed/m, [...flags, '--corrections', 'sharper', '--out', 'x']],
+    [2, /^error validation_failed: noise_device "mps" is not allowed/m, [...flags, '--noise-device', 'mps', '--out', 'x']],
     [2, /^error validation_failed: width × height "512×256" .* 256×256 with the pack sketch/m, [...flags, '--width', '512', '--out', 'x']],
     [2, /^error validation_failed: unknown option '--colour'/m, [...flags, '--colour', '--out', 'x']],
     [2, /^error image_unreadable: .*absent\.jpg cannot be read/m, [...flags, '--image', 'absent.jpg', '--out', 'x']],

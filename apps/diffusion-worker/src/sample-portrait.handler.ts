@@ -15,6 +15,8 @@ export const samplePortrait: StageHandler = async ({ stage: { input }, load, sav
     mergeStep: mergeStepOf(input.merge_step, input.steps),
     identityScale: input.identity_scale,
     seed: input.seed,
+    noiseDevice: input.noise_device,
+    corrections: input.corrections,
     numImages: input.num_images,
     format: input.format,
     prompt: input.prompt,

@@ -2,7 +2,43 @@
 import { z } from 'zod';
 import { id } from './ids.ts';
 
-export const SCHEDULERS = ['euler', 'euler_ancestral', 'ddim', 'dpmpp_2m', 'dpmpp_2m_karras', 'unipc', 'lcm', 'pndm'] as const;
+/** Each over the model's own scheduler configuration, of which a suffix changes one thing. */
+export const SCHEDULERS = [
+  'euler',
+  'euler_linspace',
+  'euler_leading',
+  'euler_trailing',
+  'euler_karras',
+  'euler_ancestral',
+  'ddim',
+  'dpmpp_2m',
+  'dpmpp_2m_karras',
+  'dpmpp_2m_sde',
+  'dpmpp_2m_sde_karras',
+  'unipc',
+  'unipc_karras',
+  'lcm',
+  'pndm',
+] as const;
+/** Whose random numbers a seed stands for. */
+export const NOISE_DEVICES = ['cpu', 'cuda'] as const;
+/** Departures from the published pipelines that change what a picture is read as: who it shows. */
+export const IDENTITY_CORRECTIONS = [
+  'bgr_faces',
+  'largest_face',
+  'continue_without_face',
+  'union_paired_regions',
+  'pad_to_square',
+] as const;
+/** Those that change what the prompt becomes. */
+export const PROMPT_CORRECTIONS = [
+  'pair_regions_by_name',
+  'bare_text_prompt',
+  'strip_second_markers',
+  'restore_end_token',
+  'plain_negative',
+] as const;
+export const CORRECTIONS = [...IDENTITY_CORRECTIONS, ...PROMPT_CORRECTIONS] as const;
 export const FACIAL_REGIONS = ['face', 'eyes', 'ears', 'nose', 'mouth'] as const;
 export const FORMATS = ['png', 'jpeg', 'webp'] as const;
 
@@ -78,6 +114,16 @@ export const GenerationInput = z
       .max(5)
       .refine((r) => new Set(r).size === r.length, 'must name each region at most once')
       .optional(),
+    noise_device: z
+      .enum(NOISE_DEVICES)
+      .optional()
+      .describe('with `cuda` a seed gives the noise that PyTorch draws on a CUDA device; default: that of the CPU'),
+    corrections: z
+      .array(z.enum(CORRECTIONS))
+      .max(CORRECTIONS.length)
+      .refine((r) => new Set(r).size === r.length, 'must name each correction at most once')
+      .optional()
+      .describe('where to depart from the published pipelines, which are followed to the letter by default (docs/corrections.md)'),
     pack: z
       .string()
       .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)

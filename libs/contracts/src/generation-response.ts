@@ -25,6 +25,9 @@ export const AcceptedInput = GenerationInput.required()
     subject: id('subject').optional(),
     width: z.int().min(1),
     height: z.int().min(1),
+    // absent in what was accepted before there were any
+    noise_device: GenerationInput.shape.noise_device,
+    corrections: GenerationInput.shape.corrections,
     preset: z.string().optional().describe('`name@version` of the preset whose values are in it'),
     subject_description: z.string().optional(),
   })

@@ -2,7 +2,7 @@
  * What parse and embed have found in a subject's reference, used again by its next generations. The key is an HMAC under a key of the
  * tenant, so that a row tells nothing of the picture, and the entries of two tenants can never meet.
  */
-import { newId } from '@likeness/contracts';
+import { IDENTITY_CORRECTIONS, newId } from '@likeness/contracts';
 import { one, sql, type Db } from '@likeness/platform/db';
 import type { Vault } from '@likeness/platform/storage';
 import { z } from 'zod';
@@ -23,7 +23,11 @@ export async function lookUp(db: Db, vault: Vault, stage: ClaimedStage): Promise
   const { subject_id, tenant_id, reference_sha256, pack, input, name } = stage;
   if (subject_id === null || reference_sha256 === null || !flow[name].reusable) return null;
   const regions = [...input.facial_regions].sort();
-  const key = vault.fingerprint(tenant_id, JSON.stringify([subject_id, reference_sha256, pack.name, pack.version, regions, name]));
+  const corrections = IDENTITY_CORRECTIONS.filter((each) => input.corrections?.includes(each)); // those of the prompt change nothing here
+  const key = vault.fingerprint(
+    tenant_id,
+    JSON.stringify([subject_id, reference_sha256, pack.name, pack.version, regions, name, ...corrections]),
+  );
   const entry = await one(
     db,
     Entry,

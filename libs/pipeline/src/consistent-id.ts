@@ -35,11 +35,16 @@ export async function generatePortraits(
   const options = resolveOptions(stages.pack, request);
 
   onStage?.('parse');
-  const parsed = await stages.parseFace({ reference, facialRegions: options.facialRegions });
+  const parsed = await stages.parseFace({ reference, facialRegions: options.facialRegions, corrections: options.corrections });
   signal?.throwIfAborted();
 
   onStage?.('embed');
-  const embedded = await stages.embedIdentity({ reference, face: parsed.face, regions: parsed.regions });
+  const embedded = await stages.embedIdentity({
+    reference,
+    face: parsed.hasFace ? parsed.face : null,
+    regions: parsed.regions,
+    corrections: options.corrections,
+  });
   signal?.throwIfAborted();
 
   onStage?.('sample');

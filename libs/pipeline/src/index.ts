@@ -5,6 +5,7 @@ export * from './stages.ts';
 export * from './model-set.ts';
 export * from './verify-pack.ts';
 export * from './options.ts';
+export * from './corrections.ts';
 export * from './errors.ts';
 export * from './safetensors.ts';
 export { createPipelineHost, type PipelineHostOptions } from './host.ts';

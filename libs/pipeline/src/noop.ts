@@ -13,7 +13,7 @@ const EMPTY = writeTensors({ none: float32([0]) });
 
 export const noopStages = (pack: Pack): Stages => ({
   pack,
-  parseFace: async () => ({ face: PIXEL, labelMap: PIXEL, regions: [], detection: null, warnings: [] }),
+  parseFace: async () => ({ face: PIXEL, hasFace: true, labelMap: PIXEL, regions: [], detection: null, warnings: [] }),
   embedIdentity: async () => ({ identity: EMPTY }),
   samplePortrait: async ({ numImages, seed }, { onStep, signal } = {}) => {
     const sha256 = createHash('sha256').update(PIXEL).digest('hex');

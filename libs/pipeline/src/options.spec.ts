@@ -40,7 +40,9 @@ describe('resolveOptions', () => {
       guidanceScale: 5,
       mergeStep: 30,
       identityScale: 1,
+      noiseDevice: 'cpu',
       facialRegions: ['face', 'eyes', 'ears', 'nose', 'mouth'],
+      corrections: [],
       format: 'png',
     });
     expect(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32).toBe(true);

@@ -1,8 +1,10 @@
 /** What a generation can be asked for, and what holds where nothing is said. */
 import type { Pack } from '@likeness/models';
+import { corrections, type Corrections } from './corrections.ts';
 import { PipelineError } from './errors.ts';
 import { outputFormats, type OutputFormat } from './image/encode.ts';
 import type { RegionName } from './parsing/regions.ts';
+import { noiseSources, type NoiseSource } from './random/index.ts';
 import { schedulerNames, type SchedulerName } from './schedulers/index.ts';
 
 /** The parts of a face a caller can choose, and the regions of the parser behind each. */
@@ -30,7 +32,11 @@ export interface GenerationOptions {
   readonly identityScale: number;
   /** Of the first image; image k has seed + k, modulo 2³². */
   readonly seed: number;
+  /** Whose random numbers the seed stands for. */
+  readonly noiseDevice: NoiseSource;
   readonly facialRegions: readonly FacialRegion[];
+  /** Where the published pipeline is departed from. */
+  readonly corrections: Corrections;
   readonly format: OutputFormat;
 }
 
@@ -58,6 +64,8 @@ export function resolveOptions({ manifest }: Pack, request: GenerationRequest): 
     facialRegions: (request.facialRegions ?? (Object.keys(facialRegions) as FacialRegion[])).map((name) =>
       oneOf('facial_regions', name, facialRegions),
     ),
+    noiseDevice: oneOf('noise_device', request.noiseDevice ?? 'cpu', noiseSources),
+    corrections: (request.corrections ?? []).map((name) => oneOf('corrections', name, corrections)),
     format: oneOf('format', request.format ?? 'png', outputFormats),
   };
   checkSize(manifest, options.width, options.height);

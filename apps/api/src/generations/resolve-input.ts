@@ -32,6 +32,8 @@ export function resolveInput(
     identity_scale: input.identity_scale ?? defaults.identity_scale,
     seed: input.seed ?? randomInt(2 ** 32),
     facial_regions: input.facial_regions ?? [...FACIAL_REGIONS],
+    noise_device: input.noise_device ?? 'cpu',
+    corrections: input.corrections ?? [],
     pack: name,
     format: input.format ?? 'png',
     ...(input.preset === undefined ? {} : { preset: input.preset }),

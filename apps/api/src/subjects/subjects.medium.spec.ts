@@ -131,15 +131,21 @@ describe('generations of a subject', () => {
     expect([missing.status, missing.body.code]).toEqual([404, 'not_found']);
   });
 
-  it('use what the first has found, whatever the prompt; not with other regions, nor of another subject', async () => {
+  it('use what the first has found, whatever the prompt; not with other regions or another reading of the picture, nor of another subject', async () => {
     const { id } = await subject();
     const jobs = [];
-    for (const input of [{}, { prompt: 'in a forest', seed: 5 }, { facial_regions: ['nose'] }])
-      jobs.push((await create({ subject: id, ...input })).body);
-    const [first, second, third] = jobs as [Generation, Generation, Generation];
+    const inputs = [
+      {},
+      { prompt: 'in a forest', seed: 5, corrections: ['plain_negative'] },
+      { facial_regions: ['nose'] },
+      { corrections: ['pad_to_square'] },
+    ];
+    for (const input of inputs) jobs.push((await create({ subject: id, ...input })).body);
+    const [first, second, third, corrected] = jobs as [Generation, Generation, Generation, Generation];
     expect(await finish(first.id)).toEqual(['parse', 'embed', 'sample']);
     expect(await finish(second.id)).toEqual(['sample']);
     expect(await finish(third.id)).toEqual(['parse', 'embed', 'sample']);
+    expect(await finish(corrected.id)).toEqual(['parse', 'embed', 'sample']);
     const caches = await Promise.all([first, second, third].map(async (job) => (await generation(job.id)).cache));
     expect(caches).toEqual([
       { parse: false, embed: false },
@@ -149,9 +155,9 @@ describe('generations of a subject', () => {
     const hits = await many(
       api().db,
       z.object({ cache_hits: z.number() }),
-      sql`SELECT cache_hits FROM usage_entry ORDER BY id DESC LIMIT 3`,
+      sql`SELECT cache_hits FROM usage_entry ORDER BY id DESC LIMIT 4`,
     );
-    expect(hits.map(({ cache_hits }) => cache_hits).reverse()).toEqual([0, 2, 0]);
+    expect(hits.map(({ cache_hits }) => cache_hits).reverse()).toEqual([0, 2, 0, 0]);
     const twin = await create({ subject: (await subject()).id }); // the same picture
     expect(await finish(twin.body.id)).toEqual(['parse', 'embed', 'sample']);
     const alone = await create({ reference_images: [dataUri(await picture())] });

@@ -107,6 +107,8 @@ const requestOf = (options: GenerationOptions) => ({
   identity_scale: options.identityScale,
   seed: options.seed,
   facial_regions: options.facialRegions,
+  noise_device: options.noiseDevice,
+  corrections: options.corrections,
   format: options.format,
 });
 

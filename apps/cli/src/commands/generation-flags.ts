@@ -1,5 +1,13 @@
 /** The parameters of a generation as flags, shared by `generate` (here) and `jobs create` (on a server). */
-import type { FacialRegion, OutputFormat, SchedulerName } from '@likeness/pipeline';
+import {
+  corrections,
+  schedulerNames,
+  type Correction,
+  type FacialRegion,
+  type NoiseSource,
+  type OutputFormat,
+  type SchedulerName,
+} from '@likeness/pipeline';
 import type { Command } from 'commander';
 import { CliError } from '../failure.ts';
 
@@ -17,6 +25,8 @@ export interface GenerationFlags {
   readonly height?: number;
   readonly scheduler?: SchedulerName;
   readonly regions?: FacialRegion[];
+  readonly noiseDevice?: NoiseSource;
+  readonly corrections?: Correction[];
   readonly numImages?: number;
   readonly format?: OutputFormat;
 }
@@ -35,10 +45,14 @@ export const withGenerationFlags = (command: Command): Command =>
     .option('--identity-scale <s>', 'weight of the identity, 0–2', number('--identity-scale'))
     .option('--width <w>', 'pixels', number('--width'))
     .option('--height <h>', 'pixels', number('--height'))
-    .option('--scheduler <name>', 'euler, euler_ancestral, ddim, dpmpp_2m, dpmpp_2m_karras, unipc, lcm or pndm')
-    .option('--regions <list>', 'of face,eyes,ears,nose,mouth', (list: string) => list.split(',').filter((name) => name !== ''))
+    .option('--scheduler <name>', `one of ${Object.keys(schedulerNames).join(', ')}`)
+    .option('--regions <list>', 'of face,eyes,ears,nose,mouth', names)
+    .option('--noise-device <name>', 'whose random numbers a seed stands for: cpu or cuda')
+    .option('--corrections <list>', `where to depart from the published pipeline: of ${Object.keys(corrections).join(',')}`, names)
     .option('--num-images <n>', '1–8', number('--num-images'))
     .option('--format <name>', 'png, jpeg or webp');
+
+const names = (list: string): string[] => list.split(',').filter((name) => name !== '');
 
 const number =
   (flag: string) =>

@@ -87,6 +87,8 @@ async function inputOf(flags: GenerationFlags): Promise<CreateGeneration['input'
     identity_scale: flags.identityScale,
     seed: flags.seed,
     facial_regions: flags.regions,
+    noise_device: flags.noiseDevice,
+    corrections: flags.corrections,
     pack: flags.pack,
     format: flags.format,
   };

@@ -5,11 +5,12 @@
  * SDXL pipelines; diffusers 0.31.0 `encode_prompt`.
  */
 import { bool, float32, int64 } from '@likeness/inference';
+import type { Correction, Corrections } from '../corrections.ts';
 import { FACIAL_SLOTS, type Identity } from '../embedding/identity.ts';
 import type { PromptModels } from '../model-set.ts';
 import type { RegionName } from '../parsing/regions.ts';
 import { joinChannels, joinTokens, outputOf, type FloatTensor } from '../safetensors.ts';
-import { markPrompt, type MarkedPrompt } from './facial-markers.ts';
+import { featureOf, markPrompt, type Feature, type MarkedPrompt } from './facial-markers.ts';
 import type { PromptRow, PromptRows } from './prompt-rows.ts';
 
 export interface PromptInput {
@@ -17,6 +18,7 @@ export interface PromptInput {
   /** Null: none. */
   readonly negativePrompt: string | null;
   readonly identity: Identity;
+  readonly corrections?: Corrections | undefined;
 }
 
 export interface EncodedPrompt {
@@ -24,9 +26,11 @@ export interface EncodedPrompt {
   readonly rows: PromptRows;
 }
 
-export async function encodePrompt(models: PromptModels, { identity, ...texts }: PromptInput): Promise<EncodedPrompt> {
+export async function encodePrompt(models: PromptModels, { identity, corrections = [], ...texts }: PromptInput): Promise<EncodedPrompt> {
+  const isCorrected = (name: Correction) => corrections.includes(name);
   const encode = encoders[models.pack.manifest.pipeline];
-  const { marked, text, face, negative } = await encode(models, { ...texts, regions: identity.regions });
+  const { marked, text, face, negative } = await encode(models, { ...texts, regions: identity.regions, isCorrected });
+  const regionTokens = isCorrected('pair_regions_by_name') ? inOrderOfMarks(identity, marked.features) : identity.regionTokens;
   const row = ({ tokens, pooled }: EncodedText, idTokens: FloatTensor): PromptRow => ({
     tokens: joinTokens(tokens, idTokens),
     ...(pooled && { pooled }),
@@ -39,8 +43,9 @@ export async function encodePrompt(models: PromptModels, { identity, ...texts }:
     marked,
     rows: {
       null: row(await fused(negative, identity.regionTokensUncond), identity.idTokensUncond),
+      ...(isCorrected('plain_negative') && { nullPlain: row(negative, identity.idTokensUncond) }),
       text: row(text, identity.idTokens),
-      augmented: row(await fused(face, identity.regionTokens), identity.idTokens),
+      augmented: row(await fused(face, regionTokens), identity.idTokens),
     },
   };
 }
@@ -59,7 +64,10 @@ interface EncodedTexts {
   readonly negative: EncodedText;
 }
 
-type Asked = Omit<PromptInput, 'identity'> & { readonly regions: readonly RegionName[] };
+type Asked = Omit<PromptInput, 'identity' | 'corrections'> & {
+  readonly regions: readonly RegionName[];
+  readonly isCorrected: (name: Correction) => boolean;
+};
 
 /** The two pipelines differ in their text encoders and in what the first phase sees. */
 const encoders: Readonly<Record<'consistentid-sd15' | 'consistentid-sdxl', (models: PromptModels, asked: Asked) => Promise<EncodedTexts>>> =
@@ -69,24 +77,32 @@ const encoders: Readonly<Record<'consistentid-sd15' | 'consistentid-sdxl', (mode
   };
 
 /** One encoder, its last hidden state. The first phase sees prompt and sentence too, so the two texts differ only beyond 77 tokens. */
-async function encodeTextsSd15(models: PromptModels, { prompt, negativePrompt, regions }: Asked): Promise<EncodedTexts> {
+async function encodeTextsSd15(models: PromptModels, { prompt, negativePrompt, regions, isCorrected }: Asked): Promise<EncodedTexts> {
   const tokenizer = await models.tokenizer();
-  const marked = markPrompt({ prompt, variant: 'sd15', regions, tokenizer });
+  const marked = markPrompt({ prompt, variant: 'sd15', regions, tokenizer, keepEnd: isCorrected('restore_end_token') });
   const encoder = await models.textEncoder();
   const encode = async (ids: readonly number[]) => ({
     tokens: outputOf(await encoder.run({ input_ids: asIds(ids) }), 'last_hidden_state'),
   });
 
   const face = await encode(marked.cleanIds);
-  const textIds = tokenizer.encodePadded(marked.promptTextOnly);
+  const textIds = tokenizer.encodePadded(isCorrected('bare_text_prompt') ? prompt : marked.promptTextOnly);
   const text = isSame(textIds, marked.cleanIds) ? face : await encode(textIds);
   return { marked, face, text, negative: await encode(tokenizer.encodePadded(negativePrompt ?? '')) };
 }
 
 /** Two encoders side by side, their states before the last layer, and the pooled text of the second. The first phase sees the bare prompt. */
-async function encodeTextsSdxl(models: PromptModels, { prompt, negativePrompt, regions }: Asked): Promise<EncodedTexts> {
+async function encodeTextsSdxl(models: PromptModels, { prompt, negativePrompt, regions, isCorrected }: Asked): Promise<EncodedTexts> {
   const [tokenizer, tokenizer2] = [await models.tokenizer(), await models.tokenizer2()];
-  const marked = markPrompt({ prompt, variant: 'sdxl', regions, tokenizer, tokenizer2 });
+  const marked = markPrompt({
+    prompt,
+    variant: 'sdxl',
+    regions,
+    tokenizer,
+    tokenizer2,
+    keepEnd: isCorrected('restore_end_token'),
+    stripSecond: isCorrected('strip_second_markers'),
+  });
   const [encoder, encoder2] = [await models.textEncoder(), await models.textEncoder2()];
   const encode = async (ids: readonly number[], ids2: readonly number[]) => {
     const first = outputOf(await encoder.run({ input_ids: asIds(ids) }), 'penultimate');
@@ -99,6 +115,18 @@ async function encodeTextsSdxl(models: PromptModels, { prompt, negativePrompt, r
   const zeroed = negativePrompt === null && models.pack.manifest.force_zeros_for_empty_prompt;
   const negative = zeroed ? { tokens: float32(face.tokens.dims), pooled: float32(face.pooled.dims) } : await plain(negativePrompt ?? '');
   return { marked, face, text: await plain(prompt), negative };
+}
+
+/** The region tokens [1, 5, 1, C] once more, the j-th now that of the part which the j-th marker follows. */
+function inOrderOfMarks({ regions, regionTokens: { dims, data } }: Identity, marks: readonly Feature[]): FloatTensor {
+  const width = dims.at(-1)!;
+  const order = marks.map((feature) => regions.findIndex((name) => featureOf(name) === feature));
+  const rest = Array.from({ length: FACIAL_SLOTS }, (_, slot) => slot).filter((slot) => !order.includes(slot));
+  const rows = [...order, ...rest].slice(0, FACIAL_SLOTS);
+  return float32(
+    dims,
+    Float32Array.from(data, (_, i) => data[rows[Math.floor(i / width)]! * width + (i % width)]!),
+  );
 }
 
 /**

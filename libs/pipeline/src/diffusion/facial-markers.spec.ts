@@ -24,6 +24,7 @@ describe('markFacialFeatures', () => {
     expect(markFacialFeatures('Ears, one nose, a Nose.', ['Left_Ear', 'Nose'])).toEqual({
       text: 'one nose <|facial|>,',
       regions: ['Nose'],
+      features: ['nose'],
     });
   });
 
@@ -32,7 +33,7 @@ describe('markFacialFeatures', () => {
   });
 
   it('marks nothing where nothing is in view', () => {
-    expect(markFacialFeatures(markerVariants.sd15.caption, [])).toEqual({ text: '', regions: [] });
+    expect(markFacialFeatures(markerVariants.sd15.caption, [])).toEqual({ text: '', regions: [], features: [] });
   });
 });
 
@@ -64,6 +65,20 @@ describe('markPrompt', () => {
     const marked = markPrompt({ prompt: 'a man', caption: 'one face, '.repeat(34), variant: 'sd15', regions: ['Face'], tokenizer });
     expect([marked.promptFace, marked.positionsMask.some(Boolean)]).toEqual(['a man', false]);
     expect(marked.markedText).toBe('one face <|facial|>,');
+  });
+
+  it('knows whose word stands before each marker', () => {
+    const order = (caption: string) => markFacialFeatures(caption, five).features;
+    expect(order(markerVariants.sd15.caption)).toEqual(['face', 'ears', 'eyes', 'nose', 'mouth']);
+    expect(order('A mouth below the nose, eyes.')).toEqual(['eyes', 'mouth', 'nose']);
+  });
+
+  it('keeps an end token and strips the second tokenizer’s markers where that is asked for', () => {
+    const long = { prompt: 'a man in a green field, '.repeat(12), variant: 'sdxl', regions: five, tokenizer, tokenizer2 } as const;
+    const corrected = markPrompt({ ...long, keepEnd: true, stripSecond: true });
+    expect([corrected.cleanIds.at(-1), corrected.cleanIds2!.at(-1)]).toEqual([tokenizer.endId, tokenizer.endId]);
+    expect(corrected.cleanIds.slice(0, 76)).toEqual(markPrompt(long).cleanIds.slice(0, 76));
+    expect(corrected.cleanIds2).toEqual(corrected.cleanIds); // the same words for both
   });
 
   it('keeps the markers as five tokens for SDXL’s second encoder', () => {

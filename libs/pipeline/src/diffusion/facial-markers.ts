@@ -33,8 +33,12 @@ const features = {
   mouth: ['Upper_Lip', 'Lower_Lip'],
 } as const satisfies Record<string, readonly RegionName[]>;
 
-type Feature = keyof typeof features;
+export type Feature = keyof typeof features;
 const featureNames = Object.keys(features) as Feature[];
+
+/** The word that names a region. */
+export const featureOf = (region: RegionName): Feature =>
+  featureNames.find((feature) => (features[feature] as readonly RegionName[]).includes(region))!;
 
 /** Python's `\w`: letters, numbers of every kind, underscore. */
 const WORD_CHAR = '[\\p{L}\\p{N}_]';
@@ -43,6 +47,8 @@ export interface MarkedText {
   readonly text: string;
   /** The regions that are left: one whose word the caption lacks is dropped. */
   readonly regions: RegionName[];
+  /** The feature of every marker, in the order of the text. */
+  readonly features: Feature[];
 }
 
 /** `process_text_with_markers`: every clause that names a part in view, in marker order, with `<|facial|>` behind the word. */
@@ -63,7 +69,8 @@ export function markFacialFeatures(caption: string, regions: readonly RegionName
     text = rest;
   }
   const joined = clauses.join(' ');
-  return { text: featureNames.reduce((all, feature) => all.replaceAll(markerOf(feature), FACIAL_TOKEN), joined), regions: left };
+  const inOrder = [...joined.matchAll(/<\|(\w+)\|>/g)].map(([, name]) => name as Feature);
+  return { text: joined.replaceAll(/<\|\w+\|>/g, FACIAL_TOKEN), regions: left, features: inOrder };
 }
 
 const markerOf = (feature: Feature) => `<|${feature}|>`;
@@ -110,6 +117,8 @@ export interface MarkedPrompt {
   readonly promptTextOnly: string;
   /** The regions whose pictures are used. */
   readonly regions: RegionName[];
+  /** The word before each marker of the sentence, in order. */
+  readonly features: Feature[];
   /** 77 ids without the markers; cut without an end token. */
   readonly cleanIds: number[];
   /** SDXL: 77 ids of the second tokenizer, which does not know the marker and keeps it as five tokens. */
@@ -132,10 +141,23 @@ export interface MarkPromptOptions {
   /** Must know `<|facial|>` (`addedTokens: [IMAGE_TOKEN, FACIAL_TOKEN]`). */
   readonly tokenizer: ClipTokenizer;
   readonly tokenizer2?: ClipTokenizer;
+  /** Ids that are cut end with an end token, which the reference drops. */
+  readonly keepEnd?: boolean;
+  /** The second tokenizer sees no markers, which the reference leaves in. */
+  readonly stripSecond?: boolean;
 }
 
 /** `encode_prompt_with_trigger_word`. The sentence goes first when prompt, sentence and markers together exceed the tokenizer's length. */
-export function markPrompt({ prompt, variant, regions, tokenizer, tokenizer2, ...options }: MarkPromptOptions): MarkedPrompt {
+export function markPrompt({
+  prompt,
+  variant,
+  regions,
+  tokenizer,
+  tokenizer2,
+  keepEnd = false,
+  stripSecond = false,
+  ...options
+}: MarkPromptOptions): MarkedPrompt {
   const { detail, caption: ownCaption } = markerVariants[variant];
   const caption = options.caption ?? ownCaption;
   const marked = markFacialFeatures(caption, regions);
@@ -144,16 +166,19 @@ export function markPrompt({ prompt, variant, regions, tokenizer, tokenizer2, ..
   if (Array.from(caption).length > MAX_CAPTION) promptFace = prompt;
 
   const facialId = tokenizer.idOf(FACIAL_TOKEN) ?? -1;
-  const { ids: cleanIds, mask } = removeMarkers(promptFace, tokenizer, facialId);
+  const { ids: cleanIds, mask } = removeMarkers(promptFace, tokenizer, facialId, keepEnd);
   const marks = mask.flatMap((isMarked, i) => (isMarked ? [i] : []));
   const missing = Math.max(0, MAX_FACIALS - marks.length);
+  const promptTextOnly = promptFace.replaceAll(FACIAL_TOKEN, '').replaceAll(IMAGE_TOKEN, '');
+  const second = stripSecond ? promptTextOnly : promptFace;
   return {
     markedText: marked.text,
     promptFace,
-    promptTextOnly: promptFace.replaceAll(FACIAL_TOKEN, '').replaceAll(IMAGE_TOKEN, ''),
+    promptTextOnly,
     regions: marked.regions,
+    features: marked.features,
     cleanIds,
-    ...(tokenizer2 ? { cleanIds2: removeMarkers(promptFace, tokenizer2, facialId).ids } : {}),
+    ...(tokenizer2 ? { cleanIds2: removeMarkers(second, tokenizer2, facialId, keepEnd).ids } : {}),
     mask,
     positions: [...marks, ...new Array<number>(missing).fill(0)],
     positionsMask: [...marks.map(() => true), ...new Array<boolean>(missing).fill(false)],
@@ -161,12 +186,16 @@ export function markPrompt({ prompt, variant, regions, tokenizer, tokenizer2, ..
 }
 
 /** `tokenize_and_mask_noun_phrases_ends`: ids without the markers, and which of them stood before one. */
-function removeMarkers(text: string, tokenizer: ClipTokenizer, facialId: number): { ids: number[]; mask: boolean[] } {
+function removeMarkers(text: string, tokenizer: ClipTokenizer, facialId: number, keepEnd: boolean): { ids: number[]; mask: boolean[] } {
   const ids: number[] = [];
   const mask: boolean[] = new Array<boolean>(tokenizer.maxLength).fill(false);
   for (const id of tokenizer.encode(text)) {
     if (id !== facialId) ids.push(id);
     else if (ids.length <= mask.length) mask[ids.length - 1] = true;
+  }
+  if (keepEnd && ids.length > tokenizer.maxLength) {
+    mask[tokenizer.maxLength - 1] = false;
+    return { ids: tokenizer.cut(ids), mask };
   }
   return { ids: tokenizer.pad(ids.slice(0, tokenizer.maxLength)), mask };
 }

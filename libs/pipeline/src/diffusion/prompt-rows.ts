@@ -10,9 +10,11 @@ export interface PromptRow {
 
 /**
  * `null` is without prompt and person and the same in both phases; `text` serves the first phase; in `augmented`, for the second,
- * the fine-grained features are fused into the marked tokens.
+ * the fine-grained features are fused into the marked tokens. `nullPlain` takes the place of `null` in the first phase where it is asked for.
  */
-export type PromptRows = Readonly<Record<'null' | 'text' | 'augmented', PromptRow>>;
+export interface PromptRows extends Readonly<Record<'null' | 'text' | 'augmented', PromptRow>> {
+  readonly nullPlain?: PromptRow;
+}
 
 /** Two rows under one another: [2, 81, C] and [2, P]. */
 export function pairRows(first: PromptRow, second: PromptRow): PromptRow {

@@ -6,7 +6,19 @@ const SOFTWARE = 'Likeness';
 
 /** What a portrait says about itself: that a machine made it, with which models, and how to make it again. No time: equal jobs give equal bytes. */
 export function provenanceOf({ manifest, digest }: ConsistentIdPack, input: SamplePortraitInput, seed: number): Provenance {
-  const { prompt, negativePrompt, steps, scheduler, guidanceScale, mergeStep, identityScale, width, height } = input;
+  const {
+    prompt,
+    negativePrompt,
+    steps,
+    scheduler,
+    guidanceScale,
+    mergeStep,
+    identityScale,
+    width,
+    height,
+    noiseDevice = 'cpu',
+    corrections = [],
+  } = input;
   const parameters = {
     prompt,
     negative_prompt: negativePrompt,
@@ -18,6 +30,8 @@ export function provenanceOf({ manifest, digest }: ConsistentIdPack, input: Samp
     identity_scale: identityScale,
     width,
     height,
+    ...(noiseDevice !== 'cpu' && { noise_device: noiseDevice }),
+    ...(corrections.length > 0 && { corrections }),
     pack: manifest.name,
     pack_version: manifest.version,
     pack_digest: digest,

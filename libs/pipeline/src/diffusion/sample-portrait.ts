@@ -5,13 +5,14 @@
  */
 import { createHash } from 'node:crypto';
 import { elementCount, float32, nextTurn, TaskPaused } from '@likeness/inference';
+import type { Corrections } from '../corrections.ts';
 import { readIdentity } from '../embedding/identity.ts';
 import { encodePicture, outputFormats } from '../image/encode.ts';
 import type { Picture } from '../image/picture.ts';
 import { PipelineError } from '../errors.ts';
 import type { DiffusionModels } from '../model-set.ts';
 import { seedOfImage, type GenerationOptions } from '../options.ts';
-import { createNoise, type NoiseGenerator } from '../random/index.ts';
+import { createNoise, type NoiseGenerator, type NoiseSource } from '../random/index.ts';
 import { outputOf, type FloatTensor } from '../safetensors.ts';
 import { createScheduler, type Schedule } from '../schedulers/index.ts';
 import { encodePrompt } from './encode-prompt.ts';
@@ -21,7 +22,9 @@ import { pairRows, type PromptRows } from './prompt-rows.ts';
 import { provenanceOf } from './provenance.ts';
 import { jobOf, readSampleState, writeSampleState, type SampleState } from './sample-state.ts';
 
-export interface SamplePortraitInput extends Omit<GenerationOptions, 'facialRegions'> {
+export interface SamplePortraitInput extends Omit<GenerationOptions, 'facialRegions' | 'noiseDevice' | 'corrections'> {
+  readonly noiseDevice?: NoiseSource | undefined;
+  readonly corrections?: Corrections | undefined;
   /** As `embedIdentity` left them. */
   readonly identity: Uint8Array;
   /** What an earlier run was paused with. It is used where it belongs to this very job, and ignored else. */
@@ -66,6 +69,7 @@ export async function samplePortrait(
     prompt: withoutMarkers(input.prompt),
     negativePrompt: input.negativePrompt || null,
     identity: readIdentity(input.identity),
+    corrections: input.corrections,
   });
   const scheduler = createScheduler(input.scheduler, await models.schedulerConfig());
   const { factor, channels } = await models.latents();
@@ -78,7 +82,12 @@ export async function samplePortrait(
 
   for (let k = images.length; k < input.numImages; k++) {
     const seed = seedOfImage(input.seed, k);
-    const run = startRun(scheduler.schedule(input.steps), createNoise('cpu', seed), shape, k === saved?.images.length ? saved : null);
+    const run = startRun(
+      scheduler.schedule(input.steps),
+      createNoise(input.noiseDevice ?? 'cpu', seed),
+      shape,
+      k === saved?.images.length ? saved : null,
+    );
     let { done, latents } = run;
     for await (latents of denoise(models, { ...input, rows, ...run })) {
       done += 1;
@@ -146,7 +155,7 @@ export async function* denoise(models: DiffusionModels, input: DenoiseInput): As
   const { rows, schedule, noise, done, guidanceScale, mergeStep, identityScale } = input;
   const { dims } = input.latents;
   const unet = await models.unet(dims[2]!, dims[3]!);
-  const conditioning = { text: pairRows(rows.null, rows.text), augmented: pairRows(rows.null, rows.augmented) }; // [2, 81, C]
+  const conditioning = { text: pairRows(rows.nullPlain ?? rows.null, rows.text), augmented: pairRows(rows.null, rows.augmented) }; // [2, 81, C]
   let latents: Float32Array = input.latents.data;
   for (const [i, t] of schedule.timesteps.entries()) {
     if (i < done) continue;

@@ -21,6 +21,7 @@ const identity = writeIdentity({
   regionTokens: float32([1, 5, 1, CHANNELS]),
   regionTokensUncond: float32([1, 5, 1, CHANNELS]),
   regions: ['Face', 'Nose'],
+  corrections: [],
 });
 
 const session = (run: (feeds: Parameters<Session['run']>[0]) => Outputs): Session => ({

@@ -1,4 +1,5 @@
 /** Stage 2: who it is (ArcFace), what the whole picture and the regions look like (CLIP) → the identity, for any prompt. */
+import type { Corrections } from '../corrections.ts';
 import { decodePicture, decodePlain } from '../image/decode.ts';
 import { toRgb } from '../image/picture.ts';
 import type { EmbeddingModels } from '../model-set.ts';
@@ -13,6 +14,7 @@ export interface EmbedIdentityInput {
   readonly face: Uint8Array | null;
   /** As `parseFace` left them. */
   readonly regions: readonly { readonly name: RegionName; readonly png: Uint8Array }[];
+  readonly corrections?: Corrections | undefined;
 }
 
 export interface EmbeddedIdentity {
@@ -21,10 +23,11 @@ export interface EmbeddedIdentity {
 }
 
 export async function embedIdentity(models: EmbeddingModels, input: EmbedIdentityInput): Promise<EmbeddedIdentity> {
+  const { corrections = [] } = input;
   const picture = toRgb(await decodePicture(input.reference));
   const regions = await Promise.all(input.regions.map(async ({ name, png }) => ({ name, image: toRgb(await decodePlain(png)) })));
-  const face = input.face === null ? null : await embedFace(models, toRgb(await decodePlain(input.face)));
+  const face = input.face === null ? null : await embedFace(models, toRgb(await decodePlain(input.face)), corrections);
 
-  const seen = await encodeReference(models, { picture, regions, face });
-  return { identity: writeIdentity({ ...seen, regions: regions.map(({ name }) => name) }) };
+  const seen = await encodeReference(models, { picture, regions, face, corrections });
+  return { identity: writeIdentity({ ...seen, regions: regions.map(({ name }) => name), corrections }) };
 }

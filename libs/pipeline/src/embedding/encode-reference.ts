@@ -4,14 +4,16 @@
  * Reference: JackAILab/ConsistentID e234008, `get_image_embeds`, `get_facial_embeds`, `get_prepare_faceid`.
  */
 import { float32 } from '@likeness/inference';
-import type { Picture } from '../image/picture.ts';
+import type { Corrections } from '../corrections.ts';
+import { padToSquare, type Picture } from '../image/picture.ts';
 import type { EmbeddingModels } from '../model-set.ts';
 import { recogniseFace } from '../parsing/face-analysis.ts';
+import { channelOrderOf } from '../parsing/parse-face.ts';
 import { outputOf, stackRows, type FloatTensor } from '../safetensors.ts';
 import { clipPixels, type ClipPixels } from './clip-image.ts';
 import { FACIAL_SLOTS, type Identity } from './identity.ts';
 
-export interface SeenReference extends Omit<Identity, 'regions'> {
+export interface SeenReference extends Omit<Identity, 'regions' | 'corrections'> {
   readonly clipPixels: FloatTensor; //   [1, 3, S, S]
   readonly regionPixels: FloatTensor; // [5, 3, S, S], zeros for a region that is missing
 }
@@ -22,6 +24,7 @@ export interface ReferencePictures {
   readonly regions: readonly { readonly image: Picture }[];
   /** [1, 512]; null for a picture without a face. */
   readonly face: FloatTensor | null;
+  readonly corrections?: Corrections;
 }
 
 /**
@@ -30,11 +33,12 @@ export interface ReferencePictures {
  */
 export async function encodeReference(
   models: EmbeddingModels,
-  { picture, regions, face: found }: ReferencePictures,
+  { picture, regions, face: found, corrections = [] }: ReferencePictures,
 ): Promise<SeenReference> {
   const face = found ?? float32([1, 512]);
-  const whole = asTensor(clipPixels(picture, models.clipImage));
-  const parts = regions.map(({ image }) => asTensor(clipPixels(image, models.clipImage)));
+  const framed = (image: Picture) => (corrections.includes('pad_to_square') ? padToSquare(image) : image);
+  const whole = asTensor(clipPixels(framed(picture), models.clipImage));
+  const parts = regions.map(({ image }) => asTensor(clipPixels(framed(image), models.clipImage)));
   const blank = float32(whole.dims);
 
   const nothing = await models.once('clip(0)', () => clipFeatures(models, blank));
@@ -54,9 +58,9 @@ export async function encodeReference(
 }
 
 /** An aligned crop → float32 [1, 512], of length 1. */
-export async function embedFace(models: EmbeddingModels, crop: Picture): Promise<FloatTensor> {
+export async function embedFace(models: EmbeddingModels, crop: Picture, corrections: Corrections = []): Promise<FloatTensor> {
   const { session, scaling } = await models.recogniser();
-  return float32([1, 512], await recogniseFace(session, crop, scaling, models.channelOrder));
+  return float32([1, 512], await recogniseFace(session, crop, scaling, channelOrderOf(models, corrections)));
 }
 
 /** [1, 3, S, S] → every token before the last layer, [1, T, D]. */

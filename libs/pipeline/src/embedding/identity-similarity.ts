@@ -4,8 +4,8 @@ import { toRgb } from '../image/picture.ts';
 import type { EmbeddingModels, ParsingModels } from '../model-set.ts';
 import { PipelineError } from '../errors.ts';
 import { findFace } from '../parsing/parse-face.ts';
-import { readTensors, tensorOf } from '../safetensors.ts';
 import { embedFace } from './encode-reference.ts';
+import { readIdentity } from './identity.ts';
 
 /**
  * Cosine of the ArcFace embeddings, −1 … 1. Null where it would mean nothing: the pack was never trained, the identity has no face,
@@ -17,11 +17,13 @@ export async function identitySimilarity(
   image: Uint8Array,
 ): Promise<number | null> {
   if (!models.pack.manifest.trained) return null;
-  const reference = tensorOf(readTensors(identity), 'face_embedding').data;
+  const { face: known, corrections } = readIdentity(identity);
+  const reference = known.data;
   if (reference.every((x) => x === 0)) return null;
   try {
-    const { face } = await findFace(models, toRgb(await decodePlain(image)));
-    const { data } = await embedFace(models, face);
+    const { face } = await findFace(models, toRgb(await decodePlain(image)), corrections);
+    if (!face) return null;
+    const { data } = await embedFace(models, face, corrections);
     return reference.reduce((sum, x, i) => sum + x * data[i]!, 0);
   } catch (error) {
     if (error instanceof PipelineError && error.code === 'no_face_detected') return null;

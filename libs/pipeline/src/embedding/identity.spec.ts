@@ -15,12 +15,19 @@ const identity: Identity = {
   regionTokens: ramp(1, 5, 1, 8),
   regionTokensUncond: ramp(1, 5, 1, 8),
   regions: ['Face', 'Left_Eye', 'Nose'],
+  corrections: [],
 };
 
 describe('an identity as a file', () => {
   it('comes back as it went, its regions in order', () => {
     expect(readIdentity(writeIdentity(identity))).toEqual(identity);
     expect(readIdentity(writeIdentity({ ...identity, regions: [] })).regions).toEqual([]);
+  });
+
+  it('keeps the corrections that made it, and not those of a prompt', () => {
+    const file = writeIdentity({ ...identity, corrections: ['plain_negative', 'pad_to_square', 'bgr_faces'] });
+    expect(readIdentity(file).corrections).toEqual(['bgr_faces', 'pad_to_square']);
+    expect(Buffer.from(writeIdentity({ ...identity, corrections: ['plain_negative'] }))).toEqual(Buffer.from(writeIdentity(identity)));
   });
 
   it.each([

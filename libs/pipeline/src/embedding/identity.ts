@@ -1,4 +1,5 @@
 /** Who a picture shows, and the file in which that travels from stage 2 to stage 3. It depends on the face alone: any prompt can be put to it. */
+import { corrections as known, type Correction, type Corrections } from '../corrections.ts';
 import { PipelineError } from '../errors.ts';
 import { regionNames, type RegionName } from '../parsing/regions.ts';
 import { readTensors, tensorOf, writeTensors, type FloatTensor } from '../safetensors.ts';
@@ -14,10 +15,20 @@ export interface Identity {
   readonly regionTokensUncond: FloatTensor; // [1, 5, 1, C]
   /** Those in view, in class order: the j-th owns the j-th region token. */
   readonly regions: readonly RegionName[];
+  /** How it departs from the published pipeline; only those of the identity matter. */
+  readonly corrections: Corrections;
 }
 
 /** safetensors. The same identity gives the same bytes. */
-export const writeIdentity = ({ face, idTokens, idTokensUncond, regionTokens, regionTokensUncond, regions }: Identity): Uint8Array =>
+export const writeIdentity = ({
+  face,
+  idTokens,
+  idTokensUncond,
+  regionTokens,
+  regionTokensUncond,
+  regions,
+  corrections,
+}: Identity): Uint8Array =>
   writeTensors(
     {
       face_embedding: face,
@@ -26,8 +37,14 @@ export const writeIdentity = ({ face, idTokens, idTokensUncond, regionTokens, re
       region_tokens: regionTokens,
       region_tokens_uncond: regionTokensUncond,
     },
-    { regions: regions.join(' ') },
+    { regions: regions.join(' '), ...ofIdentity(corrections) },
   );
+
+/** A prompt's corrections do not make another identity, and without any the file is what it was before there were some. */
+function ofIdentity(corrections: Corrections): Record<string, string> {
+  const own = corrections.filter((name) => known[name] === 'identity').toSorted();
+  return own.length === 0 ? {} : { corrections: own.join(' ') };
+}
 
 /** @throws PipelineError `invalid_argument` for bytes that `writeIdentity` did not write */
 export function readIdentity(file: Uint8Array): Identity {
@@ -38,12 +55,12 @@ export function readIdentity(file: Uint8Array): Identity {
     idTokensUncond: tensorOf(stored, 'id_tokens_uncond'),
     regionTokens: tensorOf(stored, 'region_tokens'),
     regionTokensUncond: tensorOf(stored, 'region_tokens_uncond'),
-    regions: (stored.metadata['regions'] ?? '')
-      .split(' ')
-      .filter((name) => name !== '')
-      .map(asRegion),
+    regions: namesIn(stored.metadata['regions']).map(asRegion),
+    corrections: namesIn(stored.metadata['corrections']).filter((name): name is Correction => Object.hasOwn(known, name)),
   };
 }
+
+const namesIn = (list = '') => list.split(' ').filter((name) => name !== '');
 
 function asRegion(name: string): RegionName {
   const region = regionNames.find((known) => known === name);

@@ -35,6 +35,13 @@ export function swapRedBlue(picture: Picture): Picture {
 }
 
 /** The part of the picture at (left, top); what lies outside the picture is black. */
+/** Black on either side of the shorter axis; the odd pixel comes after. */
+export function padToSquare(picture: Picture): Picture {
+  const { width, height } = picture;
+  const side = Math.max(width, height);
+  return cropPicture(picture, -Math.floor((side - width) / 2), -Math.floor((side - height) / 2), side, side);
+}
+
 export function cropPicture(picture: Picture, left: number, top: number, width: number, height: number): Picture {
   const { channels } = picture;
   const crop = blankPicture(width, height, channels);

@@ -1,14 +1,16 @@
 /** Stage 1: reference photo → the aligned face, a label map, and the pictures of single facial regions. */
 import { float32, type Session } from '@likeness/inference';
+import type { Corrections } from '../corrections.ts';
 import { PipelineError } from '../errors.ts';
 import { decodePicture } from '../image/decode.ts';
 import { encodePicture } from '../image/encode.ts';
-import { cropPicture, toRgb, type Picture } from '../image/picture.ts';
+import { blankPicture, cropPicture, toRgb, type Picture } from '../image/picture.ts';
 import { resizePillow } from '../image/resize.ts';
 import type { ParsingModels } from '../model-set.ts';
 import { facialRegions as regionsOfPart, type FacialRegion } from '../options.ts';
 import { detectFaces } from './face-analysis.ts';
 import { alignFace } from './face-alignment.ts';
+import type { ChannelOrder, Face } from './face-detection.ts';
 import { faceParsingPixels } from './face-parsing.ts';
 import { extractRegions, type LabelMap } from './region-masks.ts';
 import type { RegionName } from './regions.ts';
@@ -17,6 +19,7 @@ export interface ParseFaceInput {
   /** The file as uploaded. */
   readonly reference: Uint8Array;
   readonly facialRegions: readonly FacialRegion[];
+  readonly corrections?: Corrections | undefined;
 }
 
 export interface Detection {
@@ -26,11 +29,13 @@ export interface Detection {
   readonly landmarks: readonly number[];
 }
 
-export type ParseWarning = 'no_face_detector' | 'multiple_faces';
+export type ParseWarning = 'no_face_detector' | 'no_face_detected' | 'multiple_faces';
 
 export interface ParsedFace {
-  /** PNG, 112 × 112: upright, as the recogniser wants it. */
+  /** PNG, 112 × 112: upright, as the recogniser wants it; black where there is none. */
   readonly face: Uint8Array;
+  /** False only with the correction `continue_without_face`. */
+  readonly hasFace: boolean;
   /** PNG, grey: the class id of every pixel. */
   readonly labelMap: Uint8Array;
   /** At most five, in ascending class order. PNGs of the reference's size, black outside the region. */
@@ -42,14 +47,19 @@ export interface ParsedFace {
 /**
  * @throws PipelineError `image_unreadable`, `image_too_small`, and `no_face_detected` when the pack has a detector and it finds none
  */
-export async function parseFace(models: ParsingModels, { reference, facialRegions }: ParseFaceInput): Promise<ParsedFace> {
+export async function parseFace(
+  models: ParsingModels,
+  { reference, facialRegions, corrections = [] }: ParseFaceInput,
+): Promise<ParsedFace> {
   const picture = toRgb(await decodePicture(reference));
-  const { face, detection, warnings } = await findFace(models, picture);
+  const { face, detection, warnings } = await findFace(models, picture, corrections);
   const labels = await labelPixels(await models.parser(), picture, models.parserSize);
   const wanted = new Set<RegionName>(facialRegions.flatMap((part) => regionsOfPart[part]));
-  const regions = extractRegions(labels, picture).filter(({ name }) => wanted.has(name));
+  const pairs = corrections.includes('union_paired_regions') ? 'union' : 'first';
+  const regions = extractRegions(labels, picture, { pairs }).filter(({ name }) => wanted.has(name));
   return {
-    face: await encodePicture(face, 'png'),
+    face: await encodePicture(face ?? blankPicture(112, 112), 'png'),
+    hasFace: face !== null,
     labelMap: await encodePicture({ ...labels, channels: 1 }, 'png'),
     regions: await Promise.all(regions.map(async ({ name, image }) => ({ name, png: await encodePicture(image, 'png') }))),
     detection,
@@ -58,17 +68,19 @@ export async function parseFace(models: ParsingModels, { reference, facialRegion
 }
 
 interface FoundFace {
-  readonly face: Picture;
+  /** Upright, 112 × 112. */
+  readonly face: Picture | null;
   readonly detection: Detection | null;
   readonly warnings: ParseWarning[];
 }
 
-/** The face of the highest detection score, upright. Without a detector: the centred square of the picture. */
-export async function findFace(models: ParsingModels, picture: Picture): Promise<FoundFace> {
+/** The face of the highest detection score, or the largest. Without a detector: the centred square of the picture. */
+export async function findFace(models: ParsingModels, picture: Picture, corrections: Corrections = []): Promise<FoundFace> {
   const detector = await models.detector();
   if (!detector) return { face: centredSquare(picture, 112), detection: null, warnings: ['no_face_detector'] };
-  const faces = await detectFaces(detector, picture, { channelOrder: models.channelOrder });
-  const [best] = faces;
+  const faces = await detectFaces(detector, picture, { channelOrder: channelOrderOf(models, corrections) });
+  const best = corrections.includes('largest_face') ? faces.toSorted((a, b) => area(b) - area(a))[0] : faces[0];
+  if (!best && corrections.includes('continue_without_face')) return { face: null, detection: null, warnings: ['no_face_detected'] };
   if (!best)
     throw new PipelineError('no_face_detected', 'No face was found in the reference picture.', {
       width: picture.width,
@@ -81,6 +93,12 @@ export async function findFace(models: ParsingModels, picture: Picture): Promise
     warnings: faces.length > 1 ? ['multiple_faces'] : [],
   };
 }
+
+/** How the face networks see a picture's channels. */
+export const channelOrderOf = (models: { readonly channelOrder: ChannelOrder }, corrections: Corrections): ChannelOrder =>
+  corrections.includes('bgr_faces') ? 'bgr' : models.channelOrder;
+
+const area = ({ box: [x1, y1, x2, y2] }: Face) => (x2 - x1) * (y2 - y1);
 
 /** The likeliest of the 19 classes for every pixel of the picture, which is squeezed to size × size. */
 export async function labelPixels(parser: Session, picture: Picture, size: number): Promise<LabelMap> {

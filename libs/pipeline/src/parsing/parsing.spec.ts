@@ -47,6 +47,19 @@ describe('regions', () => {
     expect(reds[3]! > reds[4]! && reds[4]! > 0).toBe(true);
   });
 
+  it('joins both of a pair where that is asked for', () => {
+    const masks = (pairs: 'first' | 'union') =>
+      extractRegions(map('40508', '00000'), flat(5, 2, [9, 9, 9]), { pairs }).map(({ name, mask }) => [name, ...drawn(mask)]);
+    expect(masks('first')).toEqual([
+      ['Left_Eye', '#....', '.....'],
+      ['Right_Ear', '....#', '.....'],
+    ]);
+    expect(masks('union')).toEqual([
+      ['Left_Eye', '#.#..', '.....'],
+      ['Right_Ear', '....#', '.....'],
+    ]);
+  });
+
   it('divides by 255 with rounding', () => {
     const { data } = compositeOnBlack(flat(1, 1, [255, 1, 200]), { width: 1, height: 1, channels: 1, data: Uint8Array.of(128) });
     expect([...data]).toEqual([128, 1, 100]);

@@ -23,10 +23,16 @@ export interface Region {
   readonly image: Picture;
 }
 
-/** At most five regions in ascending class order: face, an eye, an ear, the nose, a lip. */
-export function extractRegions(labels: LabelMap, picture: Picture): Region[] {
+export interface RegionOptions {
+  /** What stands for a pair of eyes, ears or lips: the first one present, or both together under the first one's name. */
+  readonly pairs?: 'first' | 'union';
+}
+
+/** At most five regions in ascending class order: face, eye, ear, nose, lip. */
+export function extractRegions(labels: LabelMap, picture: Picture, { pairs = 'first' }: RegionOptions = {}): Region[] {
   return regionsInView(labels).map((name) => {
-    const mask = filledMask(labels, regionClasses[name]);
+    const names = pairs === 'union' ? regionNames.filter((other) => partOf(other) === partOf(name)) : [name];
+    const mask = filledMask(labels, ...names.map((each) => regionClasses[each]));
     return { name, mask, image: compositeOnBlack(picture, mask) };
   });
 }
@@ -36,22 +42,26 @@ export function regionsInView(labels: LabelMap): RegionName[] {
   const present = new Set(labels.data);
   const taken = new Set<string>();
   return regionNames.filter((name) => {
-    const part = name.split('_')[1];
-    if (!present.has(regionClasses[name]) || (part && taken.has(part))) return false;
-    if (part) taken.add(part);
+    const part = partOf(name);
+    if (!present.has(regionClasses[name]) || taken.has(part)) return false;
+    taken.add(part);
     return true;
   });
 }
 
+/** Left_Eye and Right_Eye are both an Eye. */
+const partOf = (name: RegionName): string => name.split('_').at(-1)!;
+
 /**
- * White wherever the outside of the map cannot be reached by steps to the four neighbours without crossing the class: its holes,
+ * White wherever the outside of the map cannot be reached by steps to the four neighbours without crossing the classes: their holes,
  * and whatever lies in them, are filled. The same as filling OpenCV's outer contours.
  */
-export function filledMask({ width, height, data }: LabelMap, classId: number): Picture {
+export function filledMask({ width, height, data }: LabelMap, ...classIds: readonly number[]): Picture {
+  const isInside = Array.from({ length: 256 }, (_, label) => classIds.includes(label));
   const mask = new Uint8Array(width * height).fill(255);
   const open: number[] = [];
   const reach = (i: number) => {
-    if (mask[i] === 0 || data[i] === classId) return;
+    if (mask[i] === 0 || isInside[data[i]!]) return;
     mask[i] = 0;
     open.push(i);
   };

@@ -38,14 +38,21 @@ const classes = {
 
 export type SchedulerClass = keyof typeof classes;
 
-/** The names of the API. */
+/** The names of the API: a class, and what the name itself says of its configuration. All else is the model's own file's. */
 export const schedulerNames = {
   euler: { class: 'EulerDiscreteScheduler' },
+  euler_linspace: { class: 'EulerDiscreteScheduler', fields: { timestep_spacing: 'linspace' } },
+  euler_leading: { class: 'EulerDiscreteScheduler', fields: { timestep_spacing: 'leading' } },
+  euler_trailing: { class: 'EulerDiscreteScheduler', fields: { timestep_spacing: 'trailing' } },
+  euler_karras: { class: 'EulerDiscreteScheduler', fields: { use_karras_sigmas: true } },
   euler_ancestral: { class: 'EulerAncestralDiscreteScheduler' },
   ddim: { class: 'DDIMScheduler' },
   dpmpp_2m: { class: 'DPMSolverMultistepScheduler' },
   dpmpp_2m_karras: { class: 'DPMSolverMultistepScheduler', fields: { use_karras_sigmas: true } },
+  dpmpp_2m_sde: { class: 'DPMSolverMultistepScheduler', fields: { algorithm_type: 'sde-dpmsolver++' } },
+  dpmpp_2m_sde_karras: { class: 'DPMSolverMultistepScheduler', fields: { algorithm_type: 'sde-dpmsolver++', use_karras_sigmas: true } },
   unipc: { class: 'UniPCMultistepScheduler' },
+  unipc_karras: { class: 'UniPCMultistepScheduler', fields: { use_karras_sigmas: true } },
   lcm: { class: 'LCMScheduler' },
   pndm: { class: 'PNDMScheduler' },
 } as const satisfies Record<string, { class: SchedulerClass; fields?: Record<string, unknown> }>;

@@ -50,13 +50,17 @@ describe('schedulers', () => {
   });
 
   it('spaces timesteps as each class does', () => {
-    const spaced = names.filter((name) => name !== 'dpmpp_2m_karras'); // follows from its sigmas
+    const spaced = names.filter((name) => !name.endsWith('_karras')); // those follow from their sigmas
     const timesteps = Object.fromEntries(spaced.map((name) => [name, createScheduler(name, sd15).schedule(5).timesteps.map(Math.round)]));
     expect(timesteps).toEqual({
       euler: [999, 749, 500, 250, 0],
+      euler_linspace: [999, 749, 500, 250, 0],
+      euler_leading: [801, 601, 401, 201, 1],
+      euler_trailing: [999, 799, 599, 399, 199],
       euler_ancestral: [999, 749, 500, 250, 0],
       ddim: [801, 601, 401, 201, 1],
       dpmpp_2m: [999, 799, 599, 400, 200],
+      dpmpp_2m_sde: [999, 799, 599, 400, 200],
       unipc: [999, 799, 599, 400, 200],
       lcm: [999, 799, 599, 399, 199],
       pndm: [801, 601, 601, 401, 201, 1],

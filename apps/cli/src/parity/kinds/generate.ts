@@ -57,7 +57,7 @@ const generate: KindRunner = async (c) => {
     const { marked, rows } = await encodePrompt(models, {
       prompt: request.prompt,
       negativePrompt: request.negative_prompt ?? '',
-      identity: { ...seen, regions: names },
+      identity: { ...seen, regions: names, corrections: [] },
     });
 
     const schedule = schedulerFromConfig(config.scheduler, await models.schedulerConfig()).schedule(request.num_inference_steps);
