@@ -52,10 +52,8 @@ export async function addPack(
   parts: PackParts,
   options: AddOptions = {},
 ): Promise<ConsistentIdManifest> {
-  assertName(facts.name);
+  await assertFree(packsFolder, facts.name, options);
   const folder = join(packsFolder, facts.name);
-  if (!options.replace && (await exists(folder)))
-    throw new PackError(`There is a pack ${facts.name} already, at ${folder}.`, { pack: facts.name, file: folder });
   const staging = join(packsFolder, `.${facts.name}-${randomUUID()}`);
   await mkdir(staging, { recursive: true });
   try {
@@ -69,8 +67,10 @@ export async function addPack(
     const manifest = { ...draft, files };
     await writeFile(join(staging, 'pack.json'), `${JSON.stringify(manifest, null, 2)}\n`);
     const former = `${staging}-former`;
-    if (await exists(folder)) await rename(folder, former);
-    await rename(staging, folder);
+    if (options.replace && (await exists(folder))) await rename(folder, former);
+    await rename(staging, folder).catch((cause: NodeJS.ErrnoException) => {
+      throw cause.code === 'ENOTEMPTY' || cause.code === 'EEXIST' ? isTaken(packsFolder, facts.name) : cause; // another process was faster
+    });
     await rm(former, { recursive: true, force: true });
     return manifest;
   } catch (error) {
@@ -79,11 +79,15 @@ export async function addPack(
   }
 }
 
-/** Before the name becomes that of a folder. */
-function assertName(name: string): void {
-  if (packName.test(name)) return;
-  throw new PackError(`"${name}" is no name for a pack: it takes small letters, digits, ".", "_" and "-", 64 at most.`, { pack: name });
+/** @throws PackError when the name is none for a pack, or one has it already */
+export async function assertFree(packsFolder: string, name: string, { replace = false }: AddOptions = {}): Promise<void> {
+  if (!packName.test(name))
+    throw new PackError(`"${name}" is no name for a pack: it takes small letters, digits, ".", "_" and "-", 64 at most.`, { pack: name });
+  if (!replace && (await exists(join(packsFolder, name)))) throw isTaken(packsFolder, name);
 }
+
+const isTaken = (packsFolder: string, name: string) =>
+  new PackError(`There is a pack ${name} already, at ${join(packsFolder, name)}.`, { pack: name, file: join(packsFolder, name) });
 
 /** Opens every file and builds every network, without reading a weight. */
 async function check(folder: string, manifest: ConsistentIdManifest): Promise<void> {

@@ -6,12 +6,14 @@ import { Command } from 'commander';
 import { convertedWeights, newPacksFolder, packDirs } from '../cli.config.ts';
 import { bytesText } from '../hub/progress.ts';
 import { ProgressLine } from '../progress-line.ts';
+import { pullCommand } from './models-pull.ts';
 
 export const modelsCommand = () =>
   new Command('models')
     .description('the model packs of this machine')
     .addCommand(list())
     .addCommand(add())
+    .addCommand(pullCommand())
     .addCommand(verify())
     .addCommand(build());
 

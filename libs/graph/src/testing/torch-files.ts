@@ -39,14 +39,22 @@ export const p = {
 
 export const floats = (...values: readonly number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
 
-/** A zip of stored entries; `method` makes it claim another compression. */
-export function zip(entries: Readonly<Record<string, Piece>>, { method = 0 } = {}): Uint8Array {
+interface ZipOptions {
+  /** Makes the archive claim another compression. */
+  readonly method?: number;
+  /** Deflates the entries. */
+  readonly pack?: (data: Uint8Array) => Uint8Array;
+}
+
+/** A zip of stored entries, unless `pack` is given. */
+export function zip(entries: Readonly<Record<string, Piece>>, { pack, method = pack ? 8 : 0 }: ZipOptions = {}): Uint8Array {
   const local: Piece[] = [];
   const directory: Piece[] = [];
   let at = 0;
   for (const [name, piece] of Object.entries(entries)) {
-    const data = bytesOf(piece);
-    const sizes = [le(0, 4), le(data.length, 4), le(data.length, 4), le(name.length, 2)];
+    const plain = bytesOf(piece);
+    const data = pack ? pack(plain) : plain;
+    const sizes = [le(0, 4), le(data.length, 4), le(plain.length, 4), le(name.length, 2)];
     directory.push('PK\x01\x02', le(0, 4), le(0, 2), le(method, 2), le(0, 4), sizes, le(0, 12), le(at, 4), name);
     const header = bytesOf(['PK\x03\x04', le(0, 4), le(method, 2), le(0, 4), sizes, le(0, 2), name]);
     local.push(header, data);

@@ -4,7 +4,11 @@ import type { OpenFile } from './file-bytes.ts';
 export interface ZipEntry {
   /** Byte in the file where the entry's data starts. */
   readonly start: number;
+  /** Of the data as they are in the file. */
   readonly length: number;
+  /** Of the data unpacked; the same as `length` where they are stored. */
+  readonly unpacked: number;
+  readonly isDeflated: boolean;
 }
 
 const endSignature = 0x06054b50;
@@ -15,11 +19,15 @@ const localSignature = 0x04034b50;
 const endLength = 22;
 const longestComment = 0xffff;
 
+/** A directory longer than that belongs to no archive of models. */
+const longestDirectory = 16 << 20;
+const mostEntries = 100_000;
+
 /**
- * The entries of a zip file by name (PKWARE APPNOTE 6.3; zip64 included). Only stored entries, as torch writes them: their bytes
- * can be read in place. Throws `checkpoint_refused` when the directory is missing or disagrees with the file.
+ * The entries of a zip file by name (PKWARE APPNOTE 6.3; zip64 included). Unless `deflated` ones may be among them, all must be stored, as
+ * torch writes them: their bytes can be read in place. Throws `checkpoint_refused` when the directory is missing or disagrees with the file.
  */
-export function readZip(file: OpenFile): Map<string, ZipEntry> {
+export function readZip(file: OpenFile, { deflated = false } = {}): Map<string, ZipEntry> {
   const bad = (entry: string, reason: string) => refuse(file.path, entry, reason);
   const tailStart = Math.max(0, file.size - endLength - longestComment);
   const tail = view(file.bytes(tailStart, file.size - tailStart, 'zip directory'));
@@ -38,6 +46,7 @@ export function readZip(file: OpenFile): Map<string, ZipEntry> {
     [count, size, start] = [uint64(end64, 32), uint64(end64, 40), uint64(end64, 48)];
   }
 
+  if (size > longestDirectory || count > mostEntries) throw bad('zip directory', `claims ${count} entries in ${size} bytes`);
   const directory = view(file.bytes(start, size, 'zip directory'));
   const entries = new Map<string, ZipEntry>();
   for (let i = 0, p = 0; i < count; i++) {
@@ -49,11 +58,14 @@ export function readZip(file: OpenFile): Map<string, ZipEntry> {
     const name = new TextDecoder().decode(bytesOf(directory, p + 46, nameLength));
     const flags = directory.getUint16(p + 8, true);
     const method = directory.getUint16(p + 10, true);
-    if ((flags & 1) !== 0 || method !== 0) throw bad(name, 'is compressed or encrypted; torch stores its entries as they are');
-    const [length, packed, header] = wideFields(directory, p, p + 46 + nameLength, extraLength);
-    if (length !== packed) throw bad(name, `claims ${length} bytes in ${packed}`);
+    if ((flags & 1) !== 0) throw bad(name, 'is encrypted');
+    if (method !== 0 && !(deflated && method === 8)) {
+      throw bad(name, deflated ? `is packed in way ${method}, not deflated` : 'is compressed; torch stores its entries as they are');
+    }
+    const [unpacked, length, header] = wideFields(directory, p, p + 46 + nameLength, extraLength);
+    if (method === 0 && unpacked !== length) throw bad(name, `claims ${unpacked} bytes in ${length}`);
     if (entries.has(name)) throw bad(name, 'stands twice');
-    entries.set(name, { start: dataStart(file, name, header, length), length });
+    entries.set(name, { start: dataStart(file, name, header, length), length, unpacked, isDeflated: method === 8 });
     p = next;
   }
   return entries;
