@@ -239,7 +239,12 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
 
   #load(network: BuiltNetwork | StoredNetwork): Promise<Session> {
     const { provider, threads } = this.#options;
-    const common = { name: `${this.pack.manifest.name}/${network.name}`, ...(provider && { provider }), ...(threads && { threads }) };
+    const common = {
+      name: `${this.pack.manifest.name}/${network.name}`,
+      keepMemory: network.name !== 'vae_decoder', // one run per picture, with the largest values of all
+      ...(provider && { provider }),
+      ...(threads && { threads }),
+    };
     if ('path' in network) return createSession({ ...common, path: network.path });
     return createSession({
       ...common,
