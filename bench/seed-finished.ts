@@ -33,7 +33,7 @@ const statementsFor = (from: number, to: number): string[] => {
   const at = `now() - interval '20 days' + i * interval '1 second' / 1000`;
   return [
     `INSERT INTO generation (id, tenant_id, status, sequence, input, pack, images, gpu_seconds, created_at, started_at, completed_at, expires_at)
-     SELECT ${idOf('gen', 'i')}, $1, 'succeeded', 7, '{"prompt": "a person", "reference_images": ["upl_00000000000000000000000000"], "num_images": 1}',
+     SELECT ${idOf('gen', 'i')}, $1, 'succeeded', 5, '{"prompt": "a person", "reference_images": ["upl_00000000000000000000000000"], "num_images": 1}',
             '{"name": "noop", "version": "1", "trained": false}', 1, 0.01, ${at}, ${at}, ${at}, ${at} + interval '30 days' FROM ${jobs}`,
     `INSERT INTO stage (id, generation_id, tenant_id, name, queue, status, attempt, enqueued, enqueued_at, queued_at, started_at, completed_at)
      SELECT ${idOf('stg', 'i * 3 + n')}, ${idOf('gen', 'i')}, $1, (ARRAY['parse', 'embed', 'sample'])[n + 1], (ARRAY['parsing', 'embedding', 'diffusion'])[n + 1],
@@ -42,7 +42,7 @@ const statementsFor = (from: number, to: number): string[] => {
      SELECT ${idOf('art', 'i * 5 + n')}, ${idOf('gen', 'i')}, $1, 'parse', (ARRAY['reference', 'face', 'label-map', 'identity', 'images'])[n + 1],
             't/seed/' || i || '/' || n, 'image/png', 68, repeat('0', 64), ${at} FROM ${jobs}, generate_series(0, 4) AS n`,
     `INSERT INTO event (generation_id, tenant_id, sequence, type, data, created_at)
-     SELECT ${idOf('gen', 'i')}, $1, n, CASE n WHEN 7 THEN 'completed' ELSE 'status' END, '{"status": "processing", "stage": "parse", "progress": null}', ${at}
-       FROM ${jobs}, generate_series(1, 7) AS n`,
+     SELECT ${idOf('gen', 'i')}, $1, n, CASE n WHEN 5 THEN 'completed' ELSE 'status' END, '{"status": "processing", "stage": "parse", "progress": null}', ${at}
+       FROM ${jobs}, generate_series(1, 5) AS n`,
   ];
 };

@@ -131,6 +131,9 @@ const toJob = ({ job, ref_id, n }: Message) => ({
   opts: { jobId: `${ref_id}-${n}` },
 });
 
+/** A round that a crash of the server takes back is made again, and what had gone goes twice: no reason to wait for the disk, with stages locked that a worker wants to claim. */
+const BEGIN = 'BEGIN; SET LOCAL synchronous_commit = off';
+
 type Query = (name: string, text: string, values: unknown[]) => Promise<unknown[]>;
 
 async function inTransaction<T>(db: Db, work: (query: Query) => Promise<T>): Promise<T> {
@@ -139,7 +142,7 @@ async function inTransaction<T>(db: Db, work: (query: Query) => Promise<T>): Pro
   const onError = () => void (broken = true); // while the queue is waited for nobody else hears of it, and it would end the process
   client.on('error', onError);
   try {
-    await client.query('BEGIN');
+    await client.query(BEGIN);
     const result = await work(async (name, text, values) => (await client.query({ name, text, values })).rows as unknown[]);
     await client.query('COMMIT');
     return result;

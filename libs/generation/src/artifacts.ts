@@ -5,9 +5,8 @@
  */
 import { createHash } from 'node:crypto';
 import { LikenessError, newId } from '@likeness/contracts';
-import { exec, many, sql, type Db } from '@likeness/platform/db';
+import { exec, sql, type Db } from '@likeness/platform/db';
 import { ObjectMissing, type SealedStore, type WrappedKey } from '@likeness/platform/storage';
-import { z } from 'zod';
 import type { ClaimedStage, KeptArtifact } from './generation.ts';
 import { artifactKey } from './object-keys.ts';
 
@@ -37,27 +36,20 @@ export async function writeArtifact(
   return { id: newId('artifact'), name, index, object_key, data_key_id, content_type: contentType, size: bytes.length, sha256, detail };
 }
 
-const Row = z.object({ object_key: z.string(), data_key: z.instanceof(Uint8Array).nullable(), detail: z.record(z.string(), z.unknown()) });
-
-/** The artifacts of a name that completed stages of the generation have left, in order. */
-export async function loadArtifacts(db: Db, store: SealedStore, stage: ClaimedStage, name: string): Promise<LoadedArtifact[]> {
-  const rows = await many(
-    db,
-    Row,
-    sql`SELECT object_key, k.wrapped AS data_key, detail FROM artifact a LEFT JOIN data_key k ON k.id = a.data_key_id
-         WHERE generation_id = ${stage.generation_id} AND name = ${name} ORDER BY index`,
+/** The artifacts of a name that the stages before this one have left, in order. */
+export const loadArtifacts = (db: Db, store: SealedStore, stage: ClaimedStage, name: string): Promise<LoadedArtifact[]> =>
+  Promise.all(
+    stage.artifacts
+      .filter((artifact) => artifact.name === name)
+      .map(async ({ object_key, data_key, detail }) => {
+        const reading = readObject(store, object_key, data_key);
+        const bytes = await reading.catch(async (error: unknown) => {
+          if ((error as Error).cause instanceof ObjectMissing) await forgetResult(db, stage, object_key);
+          throw error;
+        });
+        return { bytes, detail };
+      }),
   );
-  return Promise.all(
-    rows.map(async ({ object_key, data_key, detail }) => {
-      const reading = readObject(store, object_key, data_key);
-      const bytes = await reading.catch(async (error: unknown) => {
-        if ((error as Error).cause instanceof ObjectMissing) await forgetResult(db, stage, object_key);
-        throw error;
-      });
-      return { bytes, detail };
-    }),
-  );
-}
 
 /** A result that has lost an object must not be found again: the subject's next generation makes it anew. */
 const forgetResult = (db: Db, { tenant_id, subject_id }: ClaimedStage, key: string): Promise<number> =>

@@ -285,7 +285,7 @@ describe('completeStage', () => {
       ['embed', 'succeeded'],
       ['sample', 'succeeded'],
     ]);
-    expect((await journey().events(id)).map(({ type }) => type)).toEqual([...Array<string>(6).fill('status'), 'completed']);
+    expect((await journey().events(id)).map(({ type }) => type)).toEqual([...Array<string>(4).fill('status'), 'completed']);
     const { data } = await completedDelivery(id);
     expect(data.output).toEqual(result.artifacts.map(({ id, index, content_type, sha256 }) => ({ id, index, content_type, sha256 })));
   });

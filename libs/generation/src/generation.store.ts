@@ -50,7 +50,7 @@ interface Claim {
 /**
  * Takes a stage for a worker and mints its attempt number. Null when there is nothing to do: done, canceled, past its deadline,
  * tried too often, held by a live lease, or its class is paused. The first claim of a generation without a subject also gives it its
- * data key, `newKey`.
+ * data key, `newKey`. The first claim of a later stage changes nothing that anybody sees: the completion before it has shown the stage.
  */
 export const claimStage = (db: Db, stageId: StageId, workerId: WorkerId, newKey: WrappedKey): Promise<ClaimedStage | null> =>
   claimInBatches(db, { stageId, workerId, newKey });
@@ -70,7 +70,7 @@ const claimInBatches = inBatches<Claim, ClaimedStage | null>(async (db, claims) 
       SELECT w.*, stage.generation_id
         FROM jsonb_to_recordset(${json(wanted)}::jsonb) AS w (place int, stage_id text, worker_id text, new_key bytea) JOIN stage ON stage.id = w.stage_id
     ), locked AS (
-      SELECT id FROM generation
+      SELECT id, subject_id, input, pack, deadline_at, traceparent FROM generation
        WHERE id IN (SELECT generation_id FROM wanted) AND status IN ('queued', 'processing')
          AND cancel_requested_at IS NULL AND (deadline_at IS NULL OR deadline_at > now())
          AND (subject_id IS NULL OR EXISTS (SELECT FROM data_key WHERE data_key.id = subject_id))
@@ -85,19 +85,23 @@ const claimInBatches = inBatches<Claim, ClaimedStage | null>(async (db, claims) 
     ), moved AS (
       UPDATE generation g SET status = 'processing', stage = claimed.name, progress = NULL, sequence = sequence + 1,
                               started_at = coalesce(g.started_at, now())
-        FROM claimed WHERE g.id = claimed.generation_id
+        FROM claimed WHERE g.id = claimed.generation_id AND (g.status = 'queued' OR claimed.attempt > 1)
       RETURNING g.*, claimed.new_key
     ), keyed AS (
       INSERT INTO data_key (id, tenant_id, wrapped) SELECT id, tenant_id, new_key FROM moved WHERE subject_id IS NULL
       ON CONFLICT (id) DO NOTHING RETURNING id, wrapped
-    ), ${recorded('status')}, ${called('started', sql`WHERE started_at = now()`)}
-    SELECT claimed.place, claimed.id, claimed.generation_id, claimed.tenant_id, claimed.name, claimed.attempt, claimed.max_attempts, claimed.resume,
-           moved.subject_id, moved.input, moved.pack,
-           (SELECT reference_images->0->>'sha256' FROM subject WHERE id = moved.subject_id) AS reference_sha256,
-           moved.deadline_at, moved.traceparent, coalesce(moved.subject_id, moved.id) AS data_key_id,
-           coalesce(keyed.wrapped, known.wrapped) AS data_key, ${notified}, pg_notify('claimed', claimed.queue)
-      FROM claimed JOIN moved ON moved.id = claimed.generation_id
-      LEFT JOIN keyed ON keyed.id = moved.id LEFT JOIN data_key known ON known.id = coalesce(moved.subject_id, moved.id)`,
+    ), ${recorded('status')}, ${called('started', sql`WHERE started_at = now()`)}, told AS (
+      SELECT id, ${notified} FROM moved
+    )
+    SELECT c.place, c.id, c.generation_id, c.tenant_id, c.name, c.attempt, c.max_attempts, c.resume, g.subject_id, g.input, g.pack,
+           (SELECT reference_images->0->>'sha256' FROM subject WHERE id = g.subject_id) AS reference_sha256,
+           g.deadline_at, g.traceparent, coalesce(g.subject_id, g.id) AS data_key_id, coalesce(keyed.wrapped, known.wrapped) AS data_key,
+           (SELECT coalesce(jsonb_agg(jsonb_build_object('name', a.name, 'object_key', a.object_key, 'data_key', k.wrapped, 'detail', a.detail)
+                                      ORDER BY a.name, a.index), '[]')
+              FROM artifact a LEFT JOIN data_key k ON k.id = a.data_key_id WHERE a.generation_id = g.id) AS artifacts,
+           pg_notify('claimed', c.queue), told.id AS told
+      FROM claimed c JOIN locked g ON g.id = c.generation_id LEFT JOIN told ON told.id = g.id
+      LEFT JOIN keyed ON keyed.id = g.id LEFT JOIN data_key known ON known.id = coalesce(g.subject_id, g.id)`,
   );
   return inPlaces(claims.length, claimed);
 });

@@ -11,6 +11,19 @@ export const SavedWork = z.object({
 });
 export type SavedWork = z.infer<typeof SavedWork>;
 
+/** Bytes inside JSON, as Postgres writes them. */
+const Bytea = z.string().transform((hex) => new Uint8Array(Buffer.from(hex.slice(2), 'hex')));
+
+/** An object that an earlier stage has left. */
+export const LeftArtifact = z.object({
+  name: z.string(),
+  object_key: z.string(),
+  /** Null: it was destroyed, and the object with it. */
+  data_key: Bytea.nullable(),
+  detail: z.record(z.string(), z.unknown()),
+});
+export type LeftArtifact = z.infer<typeof LeftArtifact>;
+
 /** What a worker gets when it takes a stage. `attempt` is the fence: every later write carries it. */
 export const ClaimedStage = z.object({
   id: z.custom<StageId>(),
@@ -32,6 +45,8 @@ export const ClaimedStage = z.object({
   /** What its objects are encrypted under: the generation's own key, or its subject's. */
   data_key_id: z.string(),
   data_key: z.instanceof(Uint8Array),
+  /** Of the stages before this one, those of a name in order. */
+  artifacts: z.array(LeftArtifact),
 });
 export type ClaimedStage = z.infer<typeof ClaimedStage>;
 

@@ -31,7 +31,8 @@ export class Heart {
   show(change: Partial<Progress>): void {
     const first = this.#progress === null;
     this.#progress = { step: 0, total: 0, ...this.#progress, ...change };
-    if (first) this.#schedule(0);
+    const { step, total } = this.#progress;
+    if (first && step < total) this.#schedule(0); // after a first step that is the last one the end will be news enough
   }
 
   /** Resolves when no beat is under way any more. */

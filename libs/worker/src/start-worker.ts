@@ -17,7 +17,8 @@ import { concurrencyOf, openLane, type Lane, type StageHandler, type WorkerParts
 import type { WorkerConfig } from './worker.config.ts';
 
 const STAGE_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
-const MAX_CONNECTIONS = 40;
+/** Claims and completions travel together, so that few connections carry many stages; each plans its statements for itself. */
+const MAX_CONNECTIONS = 10;
 
 /** Boots a worker of one stage, or of several side by side; the process then runs until it is told to stop. */
 export async function startWorker(

@@ -64,7 +64,7 @@ const views = (condition: Sql): Sql => sql`
   SELECT g.id, g.status, g.stage, g.sequence, g.input, g.pack, g.priority, g.metadata, g.progress, g.error, g.warnings, g.gpu_seconds, g.images,
          g.cancel_requested_at, g.deadline_at, g.created_at, g.started_at, g.completed_at, g.expires_at, g.retry_of, g.batch_id, g.custom_id,
          g.data_removed OR coalesce(g.expires_at <= now(), false) AS data_removed,
-         s.attempt, s.stage_ms, s.cache,
+         greatest(s.attempt, (g.status = 'processing')::int) AS attempt, s.stage_ms, s.cache,
          CASE WHEN g.status = 'queued' THEN (
            SELECT count(*)::int FROM (
              SELECT FROM stage ahead WHERE ahead.queue = s.queue AND ahead.status = 'queued' AND ahead.queued_at <= s.queued_at LIMIT 1000) AS counted

@@ -110,6 +110,7 @@ export const claim =
     if (!stage || !open || stage.attempt >= stage.maxAttempts) return null;
     if (stage.status !== 'queued' && !(stage.status === 'processing' && stage.lapsed)) return null;
     Object.assign(stage, { status: 'processing', attempt: stage.attempt + 1, lapsed: false });
+    if (job.status === 'processing' && stage.attempt === 1) return 1; // it was shown when the stage before it ended
     Object.assign(job, { status: 'processing', stage: stage.name, progress: null });
     job.events.push('status');
     return stage.attempt;

@@ -24,12 +24,19 @@ export interface Db {
   close(): Promise<void>;
 }
 
+/**
+ * A statement is planned once per connection, for all values. Otherwise Postgres plans it five times with the values, and goes on doing so
+ * where it believes that to be cheaper: for the long statements of the journey planning takes longer than running (a claim: 4.8 to 1.7 ms).
+ */
+const GENERIC_PLANS = '-c plan_cache_mode=force_generic_plan';
+
 export function openDb(url: string, options: DbOptions = {}): Db {
   const pool = new pg.Pool({
     connectionString: url,
     max: options.max ?? 10,
     application_name: options.name ?? 'likeness',
     statement_timeout: options.statementTimeoutMs ?? 15_000,
+    options: GENERIC_PLANS,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
     types: { getTypeParser },

@@ -18,8 +18,7 @@ export function openDirectoryStore(directory: string): ObjectStore {
     const header = headerOf(contentType);
     const temporary = join(fresh, randomUUID());
     try {
-      await makeFolder(fresh);
-      await writeDurably(temporary, [header, bytes]);
+      await writeDurably(temporary, Buffer.concat([header, bytes]));
       await moveInto(path, temporary);
       await syncFolder(dirname(path));
     } catch (error) {
@@ -110,24 +109,29 @@ const unlessMissing = (error: unknown): void => {
 /** Keys name tenants, so folders are as private as files. */
 const makeFolder = (path: string) => mkdir(path, { recursive: true, mode: 0o700 });
 
-async function writeDurably(path: string, parts: Uint8Array[]): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
+async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await inFolder(dirname(path), () => open(path, 'wx', 0o600));
   try {
-    for (const part of parts) await file.writeFile(part);
+    await file.writeFile(bytes);
     await file.sync();
   } finally {
     await file.close();
   }
 }
 
-/** At any moment before the rename, `remove` may find a folder empty and take it away, also while `mkdir` is on its way down. */
-async function moveInto(path: string, temporary: string): Promise<void> {
+const moveInto = (path: string, temporary: string): Promise<void> => inFolder(dirname(path), () => rename(temporary, path));
+
+/**
+ * Does something in a folder that may be missing. At any moment before it is done, `remove` may find the folder empty and take it away, also
+ * while `mkdir` is on its way down. Most folders are there, so that is tried first.
+ */
+async function inFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
-      await makeFolder(dirname(path));
-      return await rename(temporary, path);
+      return await work();
     } catch (error) {
       if (codeOf(error) !== 'ENOENT' || tries === 10) throw error;
+      await makeFolder(folder).catch(unlessMissing);
     }
   }
 }

@@ -3,7 +3,7 @@
  * database row, wrapped by a secret of the configuration. To destroy data for good is to delete that row: what is left in the object
  * store, in a copy of it or in a late write is noise. So no process remembers a key: each use unwraps it anew (a few microseconds).
  */
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto';
 
 const ALGORITHM = 'aes-256-gcm';
 const [KEY_BYTES, NONCE_BYTES, TAG_BYTES] = [32, 12, 16];
@@ -23,7 +23,7 @@ export interface Vault {
 
 export function createVault(secret: string): Vault {
   const derive = (purpose: string) => new Uint8Array(hkdfSync('sha256', secret, '', purpose, KEY_BYTES));
-  const wrapping = derive('likeness data keys');
+  const wrapping = createSecretKey(derive('likeness data keys')); // made ready once: it is in use many times per stage
   const unwrap = (key: WrappedKey) => decrypt(wrapping, '', key);
   return {
     newKey: () => encrypt(wrapping, '', randomBytes(KEY_BYTES)),
@@ -36,13 +36,13 @@ export function createVault(secret: string): Vault {
   };
 }
 
-function encrypt(key: Uint8Array, name: string, bytes: Uint8Array): Uint8Array {
+function encrypt(key: Uint8Array | KeyObject, name: string, bytes: Uint8Array): Uint8Array {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv(ALGORITHM, key, nonce).setAAD(Buffer.from(name));
   return Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]);
 }
 
-function decrypt(key: Uint8Array, name: string, sealed: Uint8Array): Uint8Array {
+function decrypt(key: Uint8Array | KeyObject, name: string, sealed: Uint8Array): Uint8Array {
   if (sealed.length < NONCE_BYTES + TAG_BYTES) throw new RangeError(`${sealed.length} bytes are too few to have been sealed`);
   const decipher = createDecipheriv(ALGORITHM, key, sealed.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
     .setAAD(Buffer.from(name))
