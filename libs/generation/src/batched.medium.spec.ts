@@ -2,7 +2,8 @@
 import { newId, type StageId } from '@likeness/contracts';
 import { createVault } from '@likeness/platform/storage';
 import { describe, expect, it } from 'vitest';
-import { claimStage, completeStage, requestCancel } from './generation.store.ts';
+import { completeStage } from './complete-stage.ts';
+import { claimStage, requestCancel } from './generation.store.ts';
 import { resultOf, useJourney } from './testing/journey.ts';
 
 const journey = useJourney();

@@ -6,7 +6,7 @@ import { newId, type GenerationId, type TenantId } from '@likeness/contracts';
 import { exec, many, one, sql, type Db } from '@likeness/platform/db';
 import { z } from 'zod';
 import { announced } from './announce.ts';
-import { LEASE_SECONDS } from './generation.store.ts';
+import { LEASE_SECONDS } from './statement-parts.ts';
 import { subjectPrefix } from './object-keys.ts';
 import { emptied, removeObjects, REMOVAL_CHANNEL, requestRemoval, stop, type Asked, type Removing } from './remove-data.ts';
 

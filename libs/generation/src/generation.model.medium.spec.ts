@@ -6,9 +6,9 @@ import { expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { flow } from './flow.ts';
 import type { ClaimedStage } from './generation.ts';
+import { completeAndGoOn, completeStage } from './complete-stage.ts';
 import {
   claimStage,
-  completeStage,
   expire,
   failStage,
   heartbeat,
@@ -28,7 +28,7 @@ type Command =
   | { readonly do: 'claim' | 'lapse' | 'send again'; readonly which: number }
   | { readonly do: 'heartbeat'; readonly which: number; readonly progress: ModelProgress | null }
   | { readonly do: 'requeue'; readonly which: number; readonly keepsTry: boolean }
-  | { readonly do: 'complete' | 'fail' | 'settle'; readonly which: number }
+  | { readonly do: 'complete' | 'complete and go on' | 'fail' | 'settle'; readonly which: number }
   | {
       readonly do: 'cancel' | 'settle idle' | 'settle forced' | 'expire' | 'cancel for deadline' | 'pass deadline' | 'relay' | 'reconcile';
     };
@@ -37,7 +37,7 @@ const which = fc.nat({ max: 11 });
 const progress = fc.option(fc.record({ step: fc.nat({ max: 2 }), preview: fc.constantFrom('one', 'two') }, { requiredKeys: ['step'] }));
 const statement: fc.Arbitrary<Command> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('claim' as const), which }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('complete' as const), which }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('complete' as const, 'complete and go on' as const), which }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('heartbeat' as const), which, progress }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('requeue' as const), which, keepsTry: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('fail' as const, 'settle' as const), which }) },
@@ -99,6 +99,8 @@ class Pair {
       }
       case 'complete':
         return attempt && { real: () => this.#complete(db, attempt.claimed), steps: [model.complete(attempt)] };
+      case 'complete and go on':
+        return attempt && { real: () => this.#completeAndGoOn(db, attempt), steps: [model.complete(attempt, true)] };
       case 'fail':
         return attempt && { real: () => failStage(db, attempt.claimed, error), steps: [model.fail(attempt)] };
       case 'requeue': {
@@ -134,6 +136,13 @@ class Pair {
 
   #complete(db: Db, claimed: ClaimedStage): Promise<boolean> {
     return completeStage(db, claimed, claimed.name, resultOf(claimed));
+  }
+
+  async #completeAndGoOn(db: Db, { claimed, stage }: Attempt): Promise<boolean | number> {
+    const next = await completeAndGoOn(db, claimed, resultOf(claimed), newId('worker'));
+    if (typeof next === 'boolean') return next;
+    this.attempts.push({ stage: stage + 1, attempt: next.attempt, claimed: next });
+    return next.attempt;
   }
 
   async #reconcile(): Promise<void> {

@@ -2,16 +2,8 @@ import { GenerationEvent, LikenessError, newId, type GenerationId, type StageId,
 import { exec, listen, sql } from '@likeness/platform/db';
 import { describe, expect, it } from 'vitest';
 import { flow } from './flow.ts';
-import {
-  completeStage,
-  expire,
-  failStage,
-  heartbeat,
-  requestCancel,
-  requestCancelForDeadline,
-  requeueStage,
-  settleCancel,
-} from './generation.store.ts';
+import { completeStage } from './complete-stage.ts';
+import { expire, failStage, heartbeat, requestCancel, requestCancelForDeadline, requeueStage, settleCancel } from './generation.store.ts';
 import { resultOf, useJourney, type NewGeneration } from './testing/journey.ts';
 
 const journey = useJourney();

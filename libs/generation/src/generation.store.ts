@@ -9,34 +9,32 @@
  * The generation's row is locked first everywhere, which makes the changes of one generation follow each other; the fence
  * (attempt and status) is checked by the UPDATE of the stage, which sees what was committed while it waited for the lock.
  */
-import { newId, type GenerationId, type JobError, type StageId, type StageName, type TenantId, type WorkerId } from '@likeness/contracts';
-import { empty, exec, inBatches, json, many, one, sql, type Db, type Sql } from '@likeness/platform/db';
+import type { GenerationId, JobError, StageId, TenantId, WorkerId } from '@likeness/contracts';
+import { exec, inBatches, json, many, one, sql, type Db, type Sql } from '@likeness/platform/db';
 import type { WrappedKey } from '@likeness/platform/storage';
 import { z } from 'zod';
-import { flow } from './flow.ts';
-import { ClaimedStage, type Fence, type KeptArtifact, type Progress, type SavedWork } from './generation.ts';
-import type { Reuse } from './reuse.ts';
+import { ClaimedStage, type Fence, type Progress, type SavedWork } from './generation.ts';
 import {
+  bytea,
   called,
   deadlineExceeded,
   ending,
   halted,
   holds,
+  inPlaces,
   jobOf,
+  lease,
+  leftBy,
   metered,
   notified,
   numbered,
-  queued,
+  open,
   recorded,
   recordedAs,
-  remembered,
+  runs,
   seldom,
   toBeCanceled,
 } from './statement-parts.ts';
-
-/** A worker that does not renew its lease within this time is taken for lost. Shorter than BullMQ's lock. */
-export const LEASE_SECONDS = 8;
-const lease = sql`now() + ${LEASE_SECONDS}::int * interval '1 second'`;
 
 const Id = z.object({ id: z.custom<GenerationId>() });
 const changed = (db: Db, statement: Sql): Promise<boolean> => one(db, Id, statement).then((row) => row !== null);
@@ -72,15 +70,14 @@ const claimInBatches = inBatches<Claim, ClaimedStage | null>(async (db, claims) 
     ), locked AS (
       SELECT id, subject_id, input, pack, deadline_at, traceparent FROM generation
        WHERE id IN (SELECT generation_id FROM wanted) AND status IN ('queued', 'processing')
-         AND cancel_requested_at IS NULL AND (deadline_at IS NULL OR deadline_at > now())
-         AND (subject_id IS NULL OR EXISTS (SELECT FROM data_key WHERE data_key.id = subject_id))
+         AND cancel_requested_at IS NULL AND ${open}
        ORDER BY id FOR UPDATE
     ), claimed AS (
       UPDATE stage s SET status = 'processing', attempt = attempt + 1, worker_id = wanted.worker_id, lease_until = ${lease}, started_at = now()
         FROM locked JOIN wanted ON wanted.generation_id = locked.id
        WHERE s.id = wanted.stage_id AND s.generation_id = locked.id AND attempt < max_attempts
          AND (status = 'queued' OR (status = 'processing' AND lease_until < now()))
-         AND NOT EXISTS (SELECT FROM paused_class p WHERE p.class = s.queue)
+         AND ${runs(sql`s.queue`)}
       RETURNING s.*, wanted.place, wanted.new_key
     ), moved AS (
       UPDATE generation g SET status = 'processing', stage = claimed.name, progress = NULL, sequence = sequence + 1,
@@ -96,9 +93,7 @@ const claimInBatches = inBatches<Claim, ClaimedStage | null>(async (db, claims) 
     SELECT c.place, c.id, c.generation_id, c.tenant_id, c.name, c.attempt, c.max_attempts, c.resume, g.subject_id, g.input, g.pack,
            (SELECT reference_images->0->>'sha256' FROM subject WHERE id = g.subject_id) AS reference_sha256,
            g.deadline_at, g.traceparent, coalesce(g.subject_id, g.id) AS data_key_id, coalesce(keyed.wrapped, known.wrapped) AS data_key,
-           (SELECT coalesce(jsonb_agg(jsonb_build_object('name', a.name, 'object_key', a.object_key, 'data_key', k.wrapped, 'detail', a.detail)
-                                      ORDER BY a.name, a.index), '[]')
-              FROM artifact a LEFT JOIN data_key k ON k.id = a.data_key_id WHERE a.generation_id = g.id) AS artifacts,
+           ${leftBy(sql`g.id`)} AS artifacts,
            pg_notify('claimed', c.queue), told.id AS told
       FROM claimed c JOIN locked g ON g.id = c.generation_id LEFT JOIN told ON told.id = g.id
       LEFT JOIN keyed ON keyed.id = g.id LEFT JOIN data_key known ON known.id = coalesce(g.subject_id, g.id)`,
@@ -132,87 +127,6 @@ export const heartbeat = (db: Db, fence: Fence, progress: Progress | null): Prom
     SELECT locked.cancel_requested, (SELECT array_agg(pg_notify('generation', moved.id)::text) FROM moved) AS told
       FROM beaten JOIN locked ON locked.id = beaten.generation_id`,
   );
-
-export interface StageResult {
-  readonly artifacts: readonly KeptArtifact[];
-  readonly warnings: readonly string[];
-  /** Time that the inference process worked. */
-  readonly gpuSeconds: number;
-  /** Of a stage that a subject's generations share: it was found, or is to be remembered. */
-  readonly reuse?: Reuse | null;
-}
-
-/**
- * All or nothing: the stage is done, its artifacts exist, and the next stage waits in the outbox or the generation has succeeded.
- * False when a cancel was asked for or the lease is lost: nothing was written.
- */
-export function completeStage(db: Db, fence: Fence, name: StageName, result: StageResult): Promise<boolean> {
-  const missing = flow[name].leaves.filter((wanted) => !result.artifacts.some((artifact) => artifact.name === wanted));
-  if (missing.length > 0) throw new Error(`stage ${name} left no ${missing.join(', ')}`);
-  return completeInBatches[name](db, { fence, result });
-}
-
-interface Completion {
-  readonly fence: Fence;
-  readonly result: StageResult;
-}
-
-const completion = (name: StageName) =>
-  inBatches<Completion, boolean>(async (db, completions) => {
-    const { next, reusable } = flow[name];
-    const wanted = completions.map(({ fence, result: { artifacts, warnings, gpuSeconds, reuse } }, place) => {
-      const images = artifacts.filter((artifact) => artifact.name === 'images');
-      const output = images.map(({ id, index, content_type, sha256 }) => ({ id, index, content_type, sha256 }));
-      const { id: stage_id, generation_id, attempt } = fence;
-      const row = {
-        place,
-        stage_id,
-        generation_id,
-        attempt,
-        next_id: newId('stage'),
-        gpu_seconds: gpuSeconds,
-        warnings,
-        artifacts,
-        output,
-      };
-      return { ...row, cached: Boolean(reuse?.found), cache_key: reuse && bytea(reuse.key), subject_id: reuse?.subject_id };
-    });
-    const done = await many(
-      db,
-      z.object({ place: z.number() }),
-      sql`
-      WITH wanted AS MATERIALIZED (
-        SELECT * FROM jsonb_to_recordset(${json(wanted)}::jsonb) AS w (
-          place int, stage_id text, generation_id text, attempt int, next_id text, gpu_seconds float8, warnings text[], artifacts jsonb, output jsonb,
-          cached bool, cache_key bytea, subject_id text)
-      ), locked AS (
-        SELECT id FROM generation
-         WHERE id IN (SELECT generation_id FROM wanted) AND status = 'processing' AND cancel_requested_at IS NULL ORDER BY id FOR UPDATE
-      ), done AS (
-        UPDATE stage s SET status = 'succeeded', completed_at = now(), lease_until = NULL, error = NULL, resume = NULL, gpu_seconds = w.gpu_seconds,
-                           cached = w.cached
-          FROM locked JOIN wanted w ON w.generation_id = locked.id
-         WHERE s.id = w.stage_id AND s.generation_id = locked.id AND s.attempt = w.attempt AND s.status = 'processing'
-        RETURNING s.tenant_id, s.name, w.*
-      ), kept AS (
-        INSERT INTO artifact (id, generation_id, tenant_id, stage, name, index, object_key, data_key_id, content_type, size, sha256, detail)
-        SELECT a.id, done.generation_id, done.tenant_id, done.name, a.name, a.index, a.object_key, a.data_key_id, a.content_type, a.size, a.sha256, a.detail
-          FROM done, jsonb_to_recordset(done.artifacts)
-               AS a (id text, name text, index int, object_key text, data_key_id text, content_type text, size int, sha256 text, detail jsonb)
-      ), moved AS (
-        UPDATE generation g SET sequence = sequence + 1, gpu_seconds = g.gpu_seconds + done.gpu_seconds, images = jsonb_array_length(done.output),
-               warnings = ARRAY(SELECT DISTINCT unnest(g.warnings || done.warnings)),
-               ${next === null ? ending('succeeded') : sql`stage = ${next}, progress = NULL`}
-          FROM done WHERE g.id = done.generation_id
-        RETURNING g.*, done.place, done.next_id, done.output
-      ), ${reusable ? sql`${remembered},` : empty} ${next === null ? sql`${recorded('completed')}, ${metered}, ${called('completed', empty, sql`output`)}` : sql`${recorded('status')}, ${queued(next)}`}
-      SELECT place, ${notified} ${next === null ? empty : sql`, pg_notify('outbox', ${flow[next].queue})`} FROM moved`,
-    );
-    return inPlaces(completions.length, done).map((found) => found !== null);
-  });
-
-/** A batch has one form per stage: what follows it is part of the statement. */
-const completeInBatches = { parse: completion('parse'), embed: completion('embed'), sample: completion('sample') };
 
 export interface Requeue {
   readonly error?: JobError | null;
@@ -347,12 +261,3 @@ export const requeueUnknown = (db: Db, stageId: StageId): Promise<number> =>
     )
     SELECT pg_notify('outbox', queue) FROM waiting`,
   );
-
-/** Bytes inside JSON. */
-const bytea = (bytes: Uint8Array): string => `\\x${Buffer.from(bytes).toString('hex')}`;
-
-/** The rows of a batch in the order in which they were asked for, with nulls where there is none. */
-function inPlaces<T extends { readonly place: number }>(count: number, rows: readonly T[]): (T | null)[] {
-  const places = new Map(rows.map((row) => [row.place, row]));
-  return Array.from({ length: count }, (_, place) => places.get(place) ?? null);
-}

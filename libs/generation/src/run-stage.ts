@@ -9,7 +9,8 @@ import type { SealedStore } from '@likeness/platform/storage';
 import type { Logger } from '@likeness/platform/telemetry';
 import { loadArtifacts, writeArtifact, type LoadedArtifact, type NewArtifact } from './artifacts.ts';
 import { flow } from './flow.ts';
-import { claimStage, completeStage, failStage, requeueStage, settleCancel } from './generation.store.ts';
+import { completeAndGoOn, completeStage } from './complete-stage.ts';
+import { claimStage, failStage, requeueStage, settleCancel } from './generation.store.ts';
 import type { ClaimedStage, KeptArtifact, Progress, SavedWork } from './generation.ts';
 import { Heart } from './heart.ts';
 import { Previews } from './previews.ts';
@@ -46,6 +47,15 @@ export interface StageParts {
   readonly signals: Signals;
   readonly log: Logger;
   readonly workerId: WorkerId;
+  /** Room for a stage in this process, where there is some just now. */
+  readonly room?: (stage: StageName) => Room | undefined;
+}
+
+/** A place that is kept for the next stage of a generation, so that no message has to find a worker for it. One of the two is called. */
+export interface Room {
+  readonly workerId: WorkerId;
+  run(stage: ClaimedStage): void;
+  leave(): void;
 }
 
 export type StageOutcome = 'nothing_to_do' | 'completed' | 'canceled' | 'lost' | 'handed_back' | 'will_retry' | 'failed';
@@ -86,7 +96,11 @@ interface Left {
 /** Never throws for what a job can do; only an outage of the database reaches the caller, and then the lease runs out. */
 export async function runStage(parts: StageParts, stageId: StageId, work: StageWork, shutdown: AbortSignal): Promise<StageOutcome> {
   const stage = await claimStage(parts.db, stageId, parts.workerId, parts.store.vault.newKey());
-  if (!stage) return 'nothing_to_do';
+  return stage ? runClaimed(parts, stage, work, shutdown) : 'nothing_to_do';
+}
+
+/** From the claim on. */
+export async function runClaimed(parts: StageParts, stage: ClaimedStage, work: StageWork, shutdown: AbortSignal): Promise<StageOutcome> {
   const log = parts.log.child({ generation: stage.generation_id, stage: stage.name, attempt: stage.attempt });
   const control = new AbortController();
   const stop = (why: Stop['why']) => control.abort(new Stop(why));
@@ -165,10 +179,24 @@ function contextOf({ db, store }: StageParts, stage: ClaimedStage, { heart, prev
   };
 }
 
-async function completed({ db }: StageParts, stage: ClaimedStage, left: Left): Promise<StageOutcome> {
-  if (await completeStage(db, stage, stage.name, left)) return 'completed';
+async function completed({ db, room }: StageParts, stage: ClaimedStage, left: Left): Promise<StageOutcome> {
+  const { next } = flow[stage.name];
+  const place = next === null ? undefined : room?.(next);
+  if (place ? await goOn(db, stage, left, place) : await completeStage(db, stage, stage.name, left)) return 'completed';
   // A cancel was asked for in the last moment, or the lease was lost.
   return (await settleCancel(db, stage.generation_id, stage)) ? 'canceled' : 'lost';
+}
+
+/** A completion whose answer is lost may have claimed the next stage: its lease runs out then. */
+async function goOn(db: Db, stage: ClaimedStage, left: Left, place: Room): Promise<boolean> {
+  let next: ClaimedStage | boolean = false;
+  try {
+    next = await completeAndGoOn(db, stage, left, place.workerId);
+  } finally {
+    if (typeof next === 'boolean') place.leave();
+  }
+  if (typeof next !== 'boolean') place.run(next);
+  return next !== false;
 }
 
 async function ended(parts: StageParts, stage: ClaimedStage, reason: unknown, left: Left, log: Logger): Promise<StageOutcome> {

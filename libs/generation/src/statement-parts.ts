@@ -66,16 +66,39 @@ export const remembered: Sql = sql`
       ON CONFLICT (tenant_id, key) DO NOTHING
     )`;
 
-/** The next stage, `next_id`, and its message. */
-export function queued(name: StageName): Sql {
+/** A worker that does not renew its lease within this time is taken for lost. Shorter than BullMQ's lock. */
+export const LEASE_SECONDS = 8;
+export const lease: Sql = sql`now() + ${LEASE_SECONDS}::int * interval '1 second'`;
+
+/** A generation of which another stage may begin: its time is not over, nor was its subject erased. */
+export const open: Sql = sql`(deadline_at IS NULL OR deadline_at > now())
+         AND (subject_id IS NULL OR EXISTS (SELECT FROM data_key WHERE data_key.id = subject_id))`;
+
+/** The class is not paused. */
+export const runs = (queue: Sql): Sql => sql`NOT EXISTS (SELECT FROM paused_class p WHERE p.class = ${queue})`;
+
+/** The next stage, `next_id`: claimed by `next_worker` if there is one and it may begin, else with a message for whoever will claim it. */
+export function following(name: StageName): Sql {
   const { job, queue } = flow[name];
   return sql`
-    staged AS (
-      INSERT INTO stage (id, generation_id, tenant_id, name, queue, status) SELECT next_id, id, tenant_id, ${name}, ${queue}, 'queued' FROM moved
+    following AS (
+      SELECT moved.*, next_worker IS NOT NULL AND ${open} AND ${runs(sql`${queue}`)} AS begins FROM moved
+    ), staged AS (
+      INSERT INTO stage (id, generation_id, tenant_id, name, queue, status, attempt, worker_id, lease_until, started_at)
+      SELECT next_id, id, tenant_id, ${name}, ${queue}, CASE WHEN begins THEN 'processing' ELSE 'queued' END, begins::int,
+             CASE WHEN begins THEN next_worker END, CASE WHEN begins THEN ${lease} END, CASE WHEN begins THEN now() END FROM following
+      RETURNING id, queue, attempt, max_attempts
     ), messaged AS (
-      INSERT INTO outbox (job, queue, ref_id, n, tenant_id, priority) SELECT ${job}, ${queue}, next_id, 1, tenant_id, priority FROM moved
+      INSERT INTO outbox (job, queue, ref_id, n, tenant_id, priority) SELECT ${job}, ${queue}, next_id, 1, tenant_id, priority FROM following WHERE NOT begins
     )`;
 }
+
+/** What stages have left, with the data keys, for who works on; `more` adds what the statement itself keeps. */
+export const leftBy = (generationId: Sql, more: Sql = empty): Sql => sql`(
+             SELECT coalesce(jsonb_agg(jsonb_build_object('name', a.name, 'object_key', a.object_key, 'data_key', k.wrapped, 'detail', a.detail)
+                                       ORDER BY a.name, a.index), '[]')
+               FROM (SELECT name, index, object_key, data_key_id, detail FROM artifact WHERE generation_id = ${generationId} ${more}) AS a
+               LEFT JOIN data_key k ON k.id = a.data_key_id)`;
 
 /** A body stays below its 20 KB whatever a client had written into it. */
 const METADATA_BYTES = 12_000;
@@ -117,3 +140,12 @@ export const numbered: Sql = sql`enqueued = greatest(enqueued, 1) + 1, enqueued_
 
 /** The job of a stage row, by its name. */
 export const jobOf: Sql = sql`CASE name WHEN 'parse' THEN ${flow.parse.job} WHEN 'embed' THEN ${flow.embed.job} ELSE ${flow.sample.job} END`;
+
+/** Bytes inside JSON. */
+export const bytea = (bytes: Uint8Array): string => `\\x${Buffer.from(bytes).toString('hex')}`;
+
+/** The rows of a batch in the order in which they were asked for, with nulls where there is none. */
+export function inPlaces<T extends { readonly place: number }>(count: number, rows: readonly T[]): (T | null)[] {
+  const places = new Map(rows.map((row) => [row.place, row]));
+  return Array.from({ length: count }, (_, place) => places.get(place) ?? null);
+}

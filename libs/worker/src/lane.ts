@@ -2,7 +2,7 @@
 import { NestFactory } from '@nestjs/core';
 import { getQueueToken, type WorkerHost } from '@nestjs/bullmq';
 import { newId, type StageId, type StageName } from '@likeness/contracts';
-import { flow, runStage, type StageContext, type StageOutcome } from '@likeness/generation';
+import { flow, runClaimed, runStage, type ClaimedStage, type Room, type StageContext, type StageOutcome } from '@likeness/generation';
 import type { Db } from '@likeness/platform/db';
 import type { Egress } from '@likeness/platform/egress';
 import type { Signals } from '@likeness/platform/signals';
@@ -36,6 +36,8 @@ export interface WorkerParts {
   readonly egress: Egress;
   readonly tracing: Tracing;
   readonly drain: Drain;
+  /** The lanes of this process, whose stages may follow each other without a message. */
+  readonly room: (stage: StageName) => Room | undefined;
   readonly observe: (labels: { stage: StageName; outcome: StageOutcome }, seconds: number) => void;
 }
 
@@ -46,6 +48,8 @@ export interface Lane {
   run(): Promise<void>;
   /** Takes no more jobs; resolves when none is at work. */
   idle(): Promise<void>;
+  /** A place for a stage that this process has claimed itself; none when all slots are taken. */
+  room(): Room | undefined;
   close(): Promise<void>;
 }
 
@@ -59,18 +63,43 @@ export async function openLane(stage: StageName, handler: StageHandler, parts: W
     parts.tracing.span(`stage ${stage}`, spanOf(context), () =>
       handler({ ...context, db: parts.db, store: parts.store, egress: parts.egress, infer: inferWith(pool, drain, context, config) }),
     );
-  let busy = 0;
+  const stageParts = { ...parts, workerId };
+  /** One for each stage that is at work, and for each place that is kept. */
+  const places = new Set<Promise<void>>();
 
-  const handle: JobHandler = async (_job, { stageId }) => {
-    if (busy++ === 0) void presence.show('busy');
+  const take = (): (() => void) => {
+    if (places.size === 0) void presence.show('busy');
+    const { promise, resolve } = Promise.withResolvers<void>();
+    places.add(promise);
+    return () => {
+      places.delete(promise);
+      resolve();
+      if (places.size === 0 && !drain.begun.aborted) void presence.show('idle');
+    };
+  };
+  const timed = async (leave: () => void, run: () => Promise<StageOutcome>): Promise<StageOutcome> => {
     const started = performance.now();
     try {
-      const outcome = await runStage({ ...parts, workerId }, stageId as StageId, work, drain.stop);
+      const outcome = await run();
       observe({ stage, outcome }, (performance.now() - started) / 1000);
       return outcome;
     } finally {
-      if (--busy === 0 && !drain.begun.aborted) void presence.show('idle');
+      leave();
     }
+  };
+  const handle: JobHandler = (_job, { stageId }) => timed(take(), () => runStage(stageParts, stageId as StageId, work, drain.stop));
+  const room = (): Room | undefined => {
+    if (drain.begun.aborted || places.size >= concurrencyOf(config)) return undefined;
+    const leave = take();
+    const run = (claimed: ClaimedStage) =>
+      void timed(leave, () => runClaimed(stageParts, claimed, work, drain.stop)).catch((error: unknown) =>
+        log.warn({ err: error, generation: claimed.generation_id, stage }, 'a stage is left to its lease'),
+      );
+    return { workerId, run, leave };
+  };
+  const idle = async () => {
+    await consumer.close();
+    while (places.size > 0) await Promise.all(places);
   };
 
   const module = WorkerModule.with(queue, config, concurrencyOf(config), handle);
@@ -81,7 +110,7 @@ export async function openLane(stage: StageName, handler: StageHandler, parts: W
   consumer.on('error', onQueueError);
   app.get<Queue>(getQueueToken(queue)).on('error', onQueueError);
   log.info({ worker: workerId, class: queue }, 'took its place');
-  return { presence, pool, run: () => consumer.run(), idle: () => consumer.close(), close: () => app.close() };
+  return { presence, pool, run: () => consumer.run(), idle, room, close: () => app.close() };
 }
 
 export const concurrencyOf = ({ WORKER_SLOTS, WORKER_CONCURRENCY }: WorkerConfig): number => Math.max(WORKER_SLOTS, WORKER_CONCURRENCY);

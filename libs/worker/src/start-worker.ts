@@ -31,6 +31,7 @@ export async function startWorker(
   const log = createLogger(name, config.LOG_LEVEL);
   const metrics = new Metrics(name);
   const max = Math.min(2 + 2 * stages.length * concurrencyOf(config), MAX_CONNECTIONS);
+  const lanes = new Map<StageName, Lane>();
   const parts: WorkerParts = {
     config,
     log,
@@ -40,6 +41,7 @@ export async function startWorker(
     egress: createEgress(config),
     tracing: await startTracing(name, config.OTEL_EXPORTER_OTLP_ENDPOINT),
     drain: new Drain(config.DRAIN_SECONDS * 1000),
+    room: (stage) => lanes.get(stage)?.room(),
     observe: metrics.histogram(
       'likeness_stage_duration_seconds',
       'Attempts at a stage from the claim to the end, by what came of them',
@@ -48,9 +50,8 @@ export async function startWorker(
     ),
   };
   const { db, store, signals, tracing, drain } = parts;
-  const lanes: Lane[] = [];
-  for (const stage of stages) lanes.push(await openLane(stage, handlers[flow[stage].job]!, parts));
-  const all = (step: (lane: Lane) => Promise<unknown>) => Promise.all(lanes.map(step));
+  for (const stage of stages) lanes.set(stage, await openLane(stage, handlers[flow[stage].job]!, parts));
+  const all = (step: (lane: Lane) => Promise<unknown>) => Promise.all([...lanes.values()].map(step));
 
   const health = await startHealthServer({
     host: config.HEALTH_HOST,

@@ -15,7 +15,8 @@ import { afterAll, beforeAll } from 'vitest';
 import { z } from 'zod';
 import { FIRST_STAGE, flow } from '../flow.ts';
 import type { ClaimedStage, KeptArtifact } from '../generation.ts';
-import { claimStage, completeStage, type StageResult } from '../generation.store.ts';
+import { completeStage, type StageResult } from '../complete-stage.ts';
+import { claimStage } from '../generation.store.ts';
 
 const workerId = newId('worker');
 /** Whoever reads or writes objects in a test shares the keys of the stages claimed here. */

@@ -132,18 +132,20 @@ export const heartbeat =
     return isToBeCanceled(job);
   };
 
+/** `goesOn`: by a worker that has room for the next stage. Gives the attempt of that one, if it has begun. */
 export const complete =
-  (fence: ModelFence): Step =>
-  (job): boolean => {
+  (fence: ModelFence, goesOn = false): Step =>
+  (job): boolean | number => {
     const stage = holder(job, fence);
     if (!stage || job.cancelRequested) return false;
     Object.assign(stage, { status: 'succeeded', committedBy: fence.attempt });
     const { next } = flow[stage.name];
     if (next === null) return end(job, 'succeeded');
-    job.stages.push(stageOf(next));
+    const begins = goesOn && job.deadline !== 'past';
+    job.stages.push({ ...stageOf(next), ...(begins && { status: 'processing', attempt: 1, messages: 0 }) });
     Object.assign(job, { stage: next, progress: null });
     job.events.push('status');
-    return true;
+    return begins ? 1 : true;
   };
 
 export const fail =
