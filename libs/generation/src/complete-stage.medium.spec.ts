@@ -1,5 +1,5 @@
 /** A worker that has room for the next stage goes on with it, and nobody else can. */
-import { newId, type StageId } from '@likeness/contracts';
+import { newId } from '@likeness/contracts';
 import { exec, sql } from '@likeness/platform/db';
 import { describe, expect, it, vi } from 'vitest';
 import { completeAndGoOn, completeStage } from './complete-stage.ts';
@@ -118,7 +118,7 @@ describe('a stage in a process with room', () => {
       await keepAll(context);
       await exec(journey().db, sql`UPDATE generation SET cancel_requested_at = now() WHERE id = ${id}`);
     };
-    expect(await runStage(parts, stageId as StageId, canceling, never)).toBe('canceled');
+    expect(await runStage(parts, stageId, canceling, never)).toBe('canceled');
     expect(leave).toHaveBeenCalledOnce();
   });
 });
