@@ -51,12 +51,16 @@ export const loadArtifacts = (db: Db, store: SealedStore, stage: ClaimedStage, n
       }),
   );
 
-/** A result that has lost an object must not be found again: the subject's next generation makes it anew. */
+/**
+ * A result that has lost an object must not be found again: the subject's next generation makes it anew. What an erasure has taken is
+ * the erasure's to remove and to count.
+ */
 const forgetResult = (db: Db, { tenant_id, subject_id }: ClaimedStage, key: string): Promise<number> =>
   exec(
     db,
     sql`DELETE FROM cache_entry WHERE tenant_id = ${tenant_id} AND subject_id = ${subject_id}
-           AND artifacts @> jsonb_build_array(jsonb_build_object('object_key', ${key}::text))`,
+           AND artifacts @> jsonb_build_array(jsonb_build_object('object_key', ${key}::text))
+           AND EXISTS (SELECT FROM data_key WHERE data_key.id = cache_entry.subject_id)`,
   );
 
 /** @throws LikenessError `storage_unavailable`, also when a row points at an object that is not there, or whose data key is not */

@@ -1,10 +1,11 @@
 import { LikenessError, newId, type StageId } from '@likeness/contracts';
-import { exec, json, sql } from '@likeness/platform/db';
+import { exec, json, many, sql } from '@likeness/platform/db';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { writeArtifact } from './artifacts.ts';
 import { requestCancel } from './generation.store.ts';
 import { checkHandlers, type StageContext, type StageWork } from './run-stage.ts';
-import { useJourney, vault } from './testing/journey.ts';
+import { useJourney, vault, type Created } from './testing/journey.ts';
 import { bytes, keepAll, untilAborted, useRuns } from './testing/runs.ts';
 
 const journey = useJourney();
@@ -211,33 +212,56 @@ describe('a worker that has to let go', () => {
 });
 
 describe('a result that the generations of a subject share', () => {
-  it('is made anew after one of its objects was lost', async () => {
+  /** Generations of one new subject, and who of them was parsed. */
+  const generationsOf = async (count: number) => {
     const { db, tenantId } = journey();
     const subject = newId('subject');
     const references = json([{ object_key: 'r', content_type: 'image/png', size: 1, sha256: 'ab' }]);
     await exec(db, sql`INSERT INTO subject (id, tenant_id, reference_images) VALUES (${subject}, ${tenantId}, ${references}::jsonb)`);
     await exec(db, sql`INSERT INTO data_key (id, tenant_id, wrapped) VALUES (${subject}, ${tenantId}, ${vault.newKey()})`);
-    const generation = async () => {
-      const created = await journey().create();
-      await exec(
-        db,
-        sql`UPDATE generation SET subject_id = ${subject}, input = input || '{"facial_regions": []}' WHERE id = ${created.id}`,
-      );
-      return created;
-    };
+    const generations = await Promise.all(Array.from({ length: count }, () => journey().create()));
+    const ids = generations.map(({ id }) => id);
+    await exec(
+      db,
+      sql`UPDATE generation SET subject_id = ${subject}, input = input || '{"facial_regions": []}' WHERE id = ANY (${ids}::text[])`,
+    );
     const parsed: string[] = [];
-    const parse = async ({ id, stageId }: { id: string; stageId: StageId }) => {
+    const parse = async ({ id, stageId }: Created) => {
       expect(await run(stageId, (context) => (parsed.push(id), keepAll(context)))).toBe('completed');
     };
-    const [first, second, third] = [await generation(), await generation(), await generation()];
+    return { subject, generations, parsed, parse };
+  };
+  const loseFace = async ({ id }: Created) => runs().store.remove((await keysOf(id)).filter((key) => key.endsWith('/face-0')));
+
+  it('is made anew after one of its objects was lost', async () => {
+    const { generations, parsed, parse } = await generationsOf(3);
+    const [first, second, third] = generations as [Created, Created, Created];
     await parse(first);
     await parse(second);
     expect(parsed).toEqual([first.id]);
-    await runs().store.remove((await keysOf(first.id)).filter((key) => key.endsWith('/face-0')));
+    await loseFace(first);
     const embed = await journey().advanceTo('embed', second);
     expect(await run(embed, async ({ load }) => void (await load('face')))).toBe('will_retry');
     await parse(third);
     expect(parsed).toEqual([first.id, third.id]);
+  });
+
+  it('stays to be counted by an erasure that has begun while a stage was at work', async () => {
+    const { subject, generations, parse } = await generationsOf(1);
+    const [only] = generations as [Created];
+    await parse(only);
+    const embed = await journey().advanceTo('embed', only);
+    await run(embed, async ({ load }) => {
+      await exec(journey().db, sql`DELETE FROM data_key WHERE id = ${subject}`);
+      await loseFace(only);
+      await load('face');
+    });
+    const entries = await many(
+      journey().db,
+      z.object({ stage: z.string() }),
+      sql`SELECT stage FROM cache_entry WHERE subject_id = ${subject}`,
+    );
+    expect(entries).toEqual([{ stage: 'parse' }]);
   });
 });
 
