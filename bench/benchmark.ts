@@ -23,6 +23,8 @@ export interface BenchOptions {
   readonly runs: number;
   /** A Python with `bench/compare/requirements.txt`: the benchmark times PyTorch, too. */
   readonly compare: string | undefined;
+  /** Time the UNet in 8-bit integers, too. */
+  readonly int8: boolean;
   /** What the platform stands on: Postgres alone and a directory; or Postgres, Redis and S3. */
   readonly profile: Profile;
   /** Jobs that lie finished in the tables before the measurement begins. */

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- NAME [--pack NAME] [--size WxH] [--runs N] [--compare PYTHON] [--profile embedded|distributed] [--finished N] [--one-process] [--directory] [--concurrency N] [--minutes N] [--json FILE]`:
+ * `npm run bench -- NAME [--pack NAME] [--size WxH] [--runs N] [--compare PYTHON] [--int8] [--profile embedded|distributed] [--finished N] [--one-process] [--directory] [--concurrency N] [--minutes N] [--json FILE]`:
  * a committed benchmark. Medians and spread, with the command that made them.
  */
 import { execFileSync } from 'node:child_process';
@@ -38,6 +38,7 @@ const { values, positionals } = parseArgs({
     size: { type: 'string' },
     runs: { type: 'string', default: '30' },
     compare: { type: 'string' },
+    int8: { type: 'boolean', default: false },
     profile: { type: 'string', default: 'embedded' },
     finished: { type: 'string', default: '0' },
     'one-process': { type: 'boolean', default: false },
@@ -69,6 +70,7 @@ const result = await benchmark((line) => console.error(line), {
   size: size ? { width: Number(size[1]), height: Number(size[2]) } : undefined,
   runs: Number(values.runs),
   compare: values.compare,
+  int8: values.int8,
   profile: values.profile satisfies Profile,
   finished: Number(values.finished),
   oneProcess: values['one-process'],

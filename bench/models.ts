@@ -37,20 +37,30 @@ function feedsOf({ inputs }: Session) {
 }
 
 /** One prediction of one row. A step with guidance is two. */
-export const unet: Benchmark = async (_, { pack, size, runs, compare }) => {
+export const unet: Benchmark = async (_, { pack, size, runs, compare, int8 }) => {
   const models = await modelsOf(pack);
   const { height, width } = await sizeOf(models, size);
   const begun = performance.now();
   const session = await models.denoiser(height, width);
   const loaded = performance.now() - begun;
   const feeds = feedsOf(session);
+  const integers = int8 ? await int8Denoiser(models, height, width) : undefined;
   const rival = compare === undefined ? undefined : await startRival(compare, 'unet', { height, width });
-  const { times, parts } = await inTurns(runs, async () => void (await session.run(feeds)), rival);
+  const others = integers && { int8: async () => void (await integers.run(feeds)) };
+  const { times, parts } = await inTurns(runs, async () => void (await session.run(feeds)), rival, others);
   const memory = await memoryOf(process.pid);
   await rival?.stop();
+  await integers?.release();
   await models.release();
   return { runs: times, unit: 'ms', parameters: { pack, latents: [height, width], load_ms: loaded, memory, rival: rival?.about }, parts };
 };
+
+/** In 8-bit integers between ranges that are made up: times do not depend on them. */
+async function int8Denoiser({ pack, networks }: ModelSet, height: number, width: number): Promise<Session> {
+  const { keys } = await networks.observedUnet(height, width);
+  const range = { input: [-6, 6], output: [-6, 6] } as const;
+  return new ModelSet(pack, { weightsFolder, ranges: Object.fromEntries(keys.map((key) => [key, range])) }).denoiser(height, width);
+}
 
 /** Latents → picture values. */
 export const vae: Benchmark = async (_, { pack, size, runs, compare }) => {

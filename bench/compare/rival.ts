@@ -39,15 +39,25 @@ export async function startRival(python: string, benchmark: string, parameters: 
 }
 
 /** Both sides in turns, so that what else happens on the machine strikes all alike. Our times come first. */
-export async function inTurns(runs: number, ours: () => Promise<void>, rival: Rival | undefined) {
-  await ours();
+export async function inTurns(
+  runs: number,
+  ours: () => Promise<void>,
+  rival: Rival | undefined,
+  others: Readonly<Record<string, () => Promise<void>>> = {},
+) {
+  for (const work of [ours, ...Object.values(others)]) await work();
   const times: number[] = [];
   const parts: Record<string, number[]> = {};
   for (let i = 0; i < runs; i++) {
-    const start = performance.now();
-    await ours();
-    times.push(performance.now() - start);
+    times.push(await timeOf(ours));
+    for (const [name, work] of Object.entries(others)) (parts[name] ??= []).push(await timeOf(work));
     for (const subject of rival?.subjects ?? []) (parts[subject] ??= []).push(await rival!.time(subject));
   }
   return { times, parts };
+}
+
+async function timeOf(work: () => Promise<void>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
 }

@@ -4,6 +4,7 @@ export type { DType, Shape, Tensor } from './tensor.ts';
 export * as op from './ops/index.ts';
 export { exportGraph, type ExportedGraph, type ExportOptions, type Port } from './onnx/export.ts';
 export { dialects, type Dialect } from './dialects/index.ts';
+export { int8, observeConvolutions, type ConvRange, type ConvRanges } from './dialects/int8.ts';
 export { readOnnx, type OnnxModel, type OnnxNode, type OnnxPort } from './onnx/read-model.ts';
 export { print } from './print.ts';
 export { countMacs } from './macs.ts';

@@ -3,7 +3,17 @@
  * know of another (widths, numbers of tokens) follows from their configurations, never from constants.
  */
 import { join } from 'node:path';
-import { exportGraph, withoutPrefix, type Dialect, type ExportedGraph, type Graph, type WeightSource } from '@likeness/graph';
+import {
+  exportGraph,
+  int8,
+  observeConvolutions,
+  withoutPrefix,
+  type ConvRanges,
+  type Dialect,
+  type ExportedGraph,
+  type Graph,
+  type WeightSource,
+} from '@likeness/graph';
 import { latentFactor, type AutoencoderConfig } from './architectures/autoencoder-kl.ts';
 import type { ClipTextConfig } from './architectures/clip-text.ts';
 import type { ClipVisionConfig } from './architectures/clip-vision.ts';
@@ -157,16 +167,27 @@ export class PackNetworks {
 
   /**
    * sample [B, 4, h, w], timestep [B], encoder_hidden_states [B, 81, C], ip_scale [1], SDXL: text_embeds [B, P], time_ids [B, 6]
-   * → sample_out [B, 4, h, w]. Height and width are those of the latents.
+   * → sample_out [B, 4, h, w]. Height and width are those of the latents. With the ranges of its convolutions: in 8-bit integers.
    */
-  async unet(height: number, width: number, batch = 1): Promise<BuiltNetwork> {
+  async unet(height: number, width: number, batch = 1, ranges?: ConvRanges): Promise<BuiltNetwork> {
+    const graph = await this.#unet(height, width, batch);
+    return ranges ? this.#build('unet', int8(graph, ranges)) : this.#build('unet', graph, this.#options.dialect);
+  }
+
+  /** The same in float32 for one row, with an output `ranges` for the convolutions of `keys`: see `observeConvolutions`. */
+  async observedUnet(height: number, width: number): Promise<BuiltNetwork & { readonly keys: readonly string[] }> {
+    const { graph, keys } = observeConvolutions(await this.#unet(height, width, 1));
+    return { ...this.#build('unet', graph), keys };
+  }
+
+  async #unet(height: number, width: number, batch: number): Promise<Graph> {
     const { config, weights } = await this.#once('unet', async () => {
       const opened = await openNetwork(this.pack, this.pack.manifest.unet);
       return { weights: opened.weights, config: unetConfig(opened.config) };
     });
     const adapter = await this.#adapter();
     const tokens = TEXT_TOKENS + adapter.config.tokens;
-    return this.#build('unet', unetGraph(weights, config, { batch, height, width, tokens, adapter }), this.#options.dialect);
+    return unetGraph(weights, config, { batch, height, width, tokens, adapter });
   }
 
   /** latents [1, 4, h, w], divided by the scaling factor → sample [1, 3, 8h, 8w] */

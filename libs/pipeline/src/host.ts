@@ -14,11 +14,12 @@ export function createPipelineHost({
   packDirs,
   provider,
   threads,
+  precision,
   weightsFolder,
   ...options
 }: PipelineHostOptions = {}): InferenceHost<PipelineTasks> {
   const fromSource = import.meta.url.endsWith('.ts');
-  const settings: StageOptions = { packDirs, provider, threads, weightsFolder };
+  const settings: StageOptions = { packDirs, provider, threads, precision, weightsFolder };
   return new InferenceHost<PipelineTasks>({
     ...options,
     entry: new URL(fromSource ? './child.ts' : './child.js', import.meta.url),

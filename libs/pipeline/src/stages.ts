@@ -4,7 +4,7 @@ import { loadPack, type Pack } from '@likeness/models';
 import { samplePortrait, type SampledPortraits, type SampleHooks, type SamplePortraitInput } from './diffusion/sample-portrait.ts';
 import { embedIdentity, type EmbeddedIdentity, type EmbedIdentityInput } from './embedding/embed-identity.ts';
 import { identitySimilarity } from './embedding/identity-similarity.ts';
-import { ModelSet } from './model-set.ts';
+import { ModelSet, type Precision } from './model-set.ts';
 import { noopStages } from './noop.ts';
 import { parseFace, type ParsedFace, type ParseFaceInput } from './parsing/parse-face.ts';
 
@@ -28,6 +28,8 @@ export interface StageOptions {
   readonly packDirs?: readonly string[] | undefined;
   readonly provider?: ExecutionProvider | undefined;
   readonly threads?: number | undefined;
+  /** Of the UNet; see `ModelSetOptions`. */
+  readonly precision?: Precision | undefined;
   /** Where weights that had to be converted are kept; without it they are held in memory. */
   readonly weightsFolder?: string | undefined;
 }

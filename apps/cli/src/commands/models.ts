@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { convertedWeights, newPacksFolder, packDirs } from '../cli.config.ts';
 import { bytesText } from '../hub/progress.ts';
 import { ProgressLine } from '../progress-line.ts';
+import { calibrateCommand } from './models-calibrate.ts';
 import { pullCommand } from './models-pull.ts';
 
 export const modelsCommand = () =>
@@ -15,7 +16,8 @@ export const modelsCommand = () =>
     .addCommand(add())
     .addCommand(pullCommand())
     .addCommand(verify())
-    .addCommand(build());
+    .addCommand(build())
+    .addCommand(calibrateCommand());
 
 const list = () =>
   new Command('list')

@@ -6,3 +6,4 @@ export * from './preview.ts';
 export * from './provenance.ts';
 export * from './sample-portrait.ts';
 export * from './sample-state.ts';
+export * from './calibrate-int8.ts';

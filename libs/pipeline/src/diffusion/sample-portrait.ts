@@ -151,7 +151,7 @@ export interface DenoiseInput extends Run {
 }
 
 /** The loop: schedule → predict → guide → step. Yields the latents after every call of the network. */
-export async function* denoise(models: DiffusionModels, input: DenoiseInput): AsyncGenerator<FloatTensor, void, undefined> {
+export async function* denoise(models: Pick<DiffusionModels, 'unet'>, input: DenoiseInput): AsyncGenerator<FloatTensor, void, undefined> {
   const { rows, schedule, noise, done, guidanceScale, mergeStep, identityScale } = input;
   const { dims } = input.latents;
   const unet = await models.unet(dims[2]!, dims[3]!);
