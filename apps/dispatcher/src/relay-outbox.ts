@@ -59,7 +59,8 @@ const NEXT = `
 
 /**
  * Takes the messages out of the outbox and writes down what waits in the queue now: a stage until it is claimed, a delivery with a
- * lease, after which the reconciliation asks the queue for it. A claim may have come before; then there is nothing to write.
+ * lease, after which the reconciliation asks the queue for it. A claim may have come before; then there is nothing to write. The status is
+ * a parameter, so that the stages are found by their ids and not in the index of all that wait.
  */
 const RELAYED = `
   WITH gone AS (
@@ -69,7 +70,7 @@ const RELAYED = `
       FROM gone WHERE d.id = gone.ref_id AND d.status = 'pending' AND d.attempt = gone.n - 1 AND d.lease_until IS NULL
   )
   UPDATE stage SET enqueued = last.n, enqueued_at = now() FROM (SELECT ref_id, max(n) AS n FROM gone GROUP BY ref_id) last
-   WHERE stage.id = last.ref_id AND stage.status = 'queued' AND stage.enqueued <= last.n`;
+   WHERE stage.id = last.ref_id AND stage.status = ANY ($2) AND stage.enqueued <= last.n`;
 
 interface Message {
   readonly id: string;
@@ -99,7 +100,7 @@ export async function relayOutbox(
       await addTo(queues[queue], mine);
       figures?.relayed({ queue }, mine.length);
     }
-    await query('relay-done', RELAYED, [messages.map(({ id }) => id)]);
+    await query('relay-done', RELAYED, [messages.map(({ id }) => id), ['queued']]);
     return messages.length;
   });
 }

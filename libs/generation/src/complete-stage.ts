@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { flow } from './flow.ts';
 import { ClaimedStage, type Fence, type KeptArtifact } from './generation.ts';
 import type { Reuse } from './reuse.ts';
-import { bytea, called, ending, following, inPlaces, leftBy, metered, notified, recorded, remembered } from './statement-parts.ts';
+import { byId, bytea, called, ending, following, inPlaces, leftBy, metered, notified, recorded, remembered } from './statement-parts.ts';
 
 export interface StageResult {
   readonly artifacts: readonly KeptArtifact[];
@@ -74,7 +74,7 @@ const completed = (name: StageName) =>
           artifacts jsonb, output jsonb, cached bool, cache_key bytea, subject_id text)
       ), locked AS (
         SELECT id FROM generation
-         WHERE id IN (SELECT generation_id FROM wanted) AND status = 'processing' AND cancel_requested_at IS NULL ORDER BY id FOR UPDATE
+         WHERE ${byId(sql`generation_id`)} AND status = ANY (${['processing']}) AND cancel_requested_at IS NULL ORDER BY id FOR UPDATE
       ), done AS (
         UPDATE stage s SET status = 'succeeded', completed_at = now(), lease_until = NULL, error = NULL, resume = NULL, gpu_seconds = w.gpu_seconds,
                            cached = w.cached

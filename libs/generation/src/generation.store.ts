@@ -16,6 +16,7 @@ import { z } from 'zod';
 import { ClaimedStage, type Fence, type Progress, type SavedWork } from './generation.ts';
 import {
   bytea,
+  byId,
   called,
   deadlineExceeded,
   ending,
@@ -65,11 +66,11 @@ const claimInBatches = inBatches<Claim, ClaimedStage | null>(async (db, claims) 
     ClaimedStage.extend({ place: z.number() }),
     sql`
     WITH wanted AS MATERIALIZED (
-      SELECT w.*, stage.generation_id
-        FROM jsonb_to_recordset(${json(wanted)}::jsonb) AS w (place int, stage_id text, worker_id text, new_key bytea) JOIN stage ON stage.id = w.stage_id
+      SELECT w.*, (SELECT generation_id FROM stage WHERE id = w.stage_id) AS generation_id
+        FROM jsonb_to_recordset(${json(wanted)}::jsonb) AS w (place int, stage_id text, worker_id text, new_key bytea)
     ), locked AS (
       SELECT id, subject_id, input, pack, deadline_at, traceparent FROM generation
-       WHERE id IN (SELECT generation_id FROM wanted) AND status IN ('queued', 'processing')
+       WHERE ${byId(sql`generation_id`)} AND status = ANY (${['queued', 'processing']})
          AND cancel_requested_at IS NULL AND ${open}
        ORDER BY id FOR UPDATE
     ), claimed AS (

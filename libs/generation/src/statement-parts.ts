@@ -141,6 +141,12 @@ export const numbered: Sql = sql`enqueued = greatest(enqueued, 1) + 1, enqueued_
 /** The job of a stage row, by its name. */
 export const jobOf: Sql = sql`CASE name WHEN 'parse' THEN ${flow.parse.job} WHEN 'embed' THEN ${flow.embed.job} ELSE ${flow.sample.job} END`;
 
+/**
+ * The rows whose ids a column of `wanted` holds, by their primary key. A join would be planned for a hundred rows, and a status that is
+ * written into the text for the index of all that is under way: either reads as much as waits.
+ */
+export const byId = (column: Sql): Sql => sql`id = ANY (ARRAY(SELECT ${column} FROM wanted))`;
+
 /** Bytes inside JSON. */
 export const bytea = (bytes: Uint8Array): string => `\\x${Buffer.from(bytes).toString('hex')}`;
 
