@@ -1,7 +1,7 @@
 /** `likeness models`: the packs of this machine. */
 import { join } from 'node:path';
 import { addPack, buildPack, isBuilt, loadPack, openPack, packFiles, packNames, readManifest, verifyFiles } from '@likeness/models';
-import { verifyPack } from '@likeness/pipeline';
+import { openStages, verifyPack } from '@likeness/pipeline';
 import { Command } from 'commander';
 import { convertedWeights, newPacksFolder, packDirs } from '../cli.config.ts';
 import { bytesText } from '../hub/progress.ts';
@@ -105,10 +105,16 @@ const verify = () =>
 
 const build = () =>
   new Command('build')
-    .description('convert and merge the weights of a pack now, so that no job has to wait for it')
+    .description('convert, merge and optimise the networks of a pack now, so that no job has to wait for it')
     .argument('<name>')
     .action(async (name: string) => {
       const pack = await loadPack(name, packDirs());
+      for (const stage of ['parse', 'embed', 'sample'] as const) {
+        const begun = performance.now();
+        const stages = await openStages(name, { packDirs: packDirs(), weightsFolder: convertedWeights() });
+        await stages.warmUp(stage).finally(() => stages.release());
+        console.log(`loaded what ${stage} needs ${((performance.now() - begun) / 1000).toFixed(2)} s`);
+      }
       for await (const { network, files, seconds } of buildPack(pack, { weightsFolder: convertedWeights() })) {
         console.log(`built ${network} ${seconds.toFixed(2)} s${files.map((file) => `\n  ${file}`).join('')}`);
       }

@@ -3,8 +3,11 @@ import { contiguousStrides, type StoredTensor } from './checkpoint.ts';
 import { refuse } from './errors.ts';
 import type { OpenFile } from './file-bytes.ts';
 
-/** The limit of the reference implementation (huggingface/safetensors, MAX_HEADER_SIZE). */
-const maxHeader = 100_000_000;
+/**
+ * Room for thirty thousand tensors, ten times what the largest model here has. (huggingface/safetensors allows 100 MB, which as JSON would
+ * take gigabytes.)
+ */
+const maxHeader = 4 << 20;
 
 /**
  * The tensors of a safetensors file: 8 bytes of header length, a JSON header, then the data without holes. As strict as the
@@ -28,15 +31,15 @@ export function readSafetensors(file: OpenFile): Map<string, StoredTensor> {
       continue;
     }
     const { dtype, shape, data_offsets: offsets } = isRecord(value) ? value : {};
-    if (typeof dtype !== 'string' || !isStoredType(dtype)) throw bad(key, `has the unknown element type ${JSON.stringify(dtype)}`);
+    if (typeof dtype !== 'string' || !isStoredType(dtype)) throw bad(key, `has the unknown element type ${shown(dtype)}`);
     const count = Array.isArray(shape) ? checkedCount(shape) : undefined;
-    if (count === undefined) throw bad(key, `has the impossible shape ${JSON.stringify(shape)}`);
+    if (count === undefined) throw bad(key, `has the impossible shape ${shown(shape)}`);
     if (!Array.isArray(offsets) || offsets.length !== 2 || checkedCount(offsets) === undefined) {
-      throw bad(key, `has the impossible offsets ${JSON.stringify(offsets)}`);
+      throw bad(key, `has the impossible offsets ${shown(offsets)}`);
     }
     const [begin, end] = offsets as [number, number];
     if (end > dataLength || end - begin !== count * itemSizes[dtype]) {
-      throw bad(key, `${dtype}[${(shape as number[]).join(', ')}] does not fit bytes ${begin} to ${end} of ${dataLength}`);
+      throw bad(key, `${dtype}${shown(shape)} does not fit bytes ${begin} to ${end} of ${dataLength}`);
     }
     const dims = shape as number[];
     tensors.set(key, { type: dtype, shape: dims, strides: contiguousStrides(dims), start: dataStart + begin });
@@ -55,22 +58,25 @@ export function readSafetensors(file: OpenFile): Map<string, StoredTensor> {
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** JSON.parse lets a repeated key and numbers like 1e9 or -0 pass; a header may hold neither. */
+/** JSON.parse nests without end, and lets a repeated key and numbers like 1e9 or -0 pass; a header may do neither. */
 function parseHeader(file: OpenFile, bytes: Uint8Array): Record<string, unknown> {
+  const { depth, values } = measure(bytes);
+  if (depth > deepest) throw refuse(file.path, 'header', `is nested more than ${deepest} deep`);
+  if (values > mostValues) throw refuse(file.path, 'header', `holds ${values} keys, tables and lists`);
   let text: string;
   let header: unknown;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     header = JSON.parse(text);
   } catch (cause) {
-    throw refuse(file.path, 'header', `is not JSON (${(cause as Error).message})`);
+    throw refuse(file.path, 'header', `is not JSON (${(cause as Error).message.slice(0, 200)})`);
   }
   if (!isRecord(header)) throw refuse(file.path, 'header', 'is not a JSON object');
   const keys: Set<string>[] = [];
   for (const [token, key] of text.matchAll(/("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}]|[^\s[\],:\d]/g)) {
     if (key !== undefined) {
       const name = JSON.parse(key) as string;
-      if (keys.at(-1)!.has(name)) throw refuse(file.path, name, 'is a key that stands twice');
+      if (keys.at(-1)!.has(name)) throw refuse(file.path, name.slice(0, 200), 'is a key that stands twice');
       keys.at(-1)!.add(name);
     } else if (token === '{') keys.push(new Set());
     else if (token === '}') keys.pop();
@@ -79,3 +85,30 @@ function parseHeader(file: OpenFile, bytes: Uint8Array): Record<string, unknown>
   }
   return header;
 }
+
+/** The table of tensors, an entry or the metadata, a shape. */
+const deepest = 3;
+
+/** Of thirty thousand tensors: four keys, a table and two lists each. */
+const mostValues = 210_000;
+
+/** How deep brackets stand within each other, and how many brackets and keys there are; what stands in strings does not count. */
+function measure(json: Uint8Array): { depth: number; values: number } {
+  let [depth, most, values, isString] = [0, 0, 0, false];
+  for (let i = 0; i < json.length; i++) {
+    const byte = json[i]!;
+    if (isString) {
+      if (byte === 0x5c) i += 1;
+      else if (byte === 0x22) isString = false;
+      continue;
+    }
+    if (byte === 0x22) isString = true;
+    else if (byte === 0x5b || byte === 0x7b) most = Math.max(most, ++depth);
+    else if (byte === 0x5d || byte === 0x7d) depth -= 1;
+    if (byte === 0x5b || byte === 0x7b || byte === 0x3a) values += 1;
+  }
+  return { depth: most, values };
+}
+
+/** A value in a message. */
+const shown = (value: unknown): string => (JSON.stringify(value) ?? 'nothing').slice(0, 200);

@@ -2,7 +2,7 @@ import type { StoredTensor } from './checkpoint.ts';
 import { checkedCount, itemSizes } from './dtypes.ts';
 import { refuse } from './errors.ts';
 import { ByteCursor, type OpenFile } from './file-bytes.ts';
-import { isRef, unpickle, type Pickled, type StorageRef, type TensorRef } from './unpickle.ts';
+import { Budget, isRef, unpickle, type Pickled, type StorageRef, type TensorRef } from './unpickle.ts';
 import { readZip } from './zip.ts';
 
 /** The bytes of a storage in the file. */
@@ -39,7 +39,8 @@ export const legacyStart = Uint8Array.of(0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9
  */
 export function readTorchLegacy(file: OpenFile): Map<string, StoredTensor> {
   const cursor = new ByteCursor(file, 0, file.size, 'pickle');
-  const next = (entry: string) => unpickle(cursor, file.path, entry);
+  const budget = new Budget();
+  const next = (entry: string) => unpickle(cursor, file.path, entry, budget);
   if (next('magic number') !== legacyMagic) throw refuse(file.path, 'magic number', 'is not that of torch');
   if (next('protocol') !== legacyProtocol) throw refuse(file.path, 'protocol', `is not ${legacyProtocol}`);
   const machine = next('system info');
@@ -98,11 +99,14 @@ function collectTensors(file: OpenFile, value: Pickled, bytesOf: (storage: Stora
     // Strides of zero repeat elements without end; no real state dict holds more elements than its file has bytes.
     if (count > file.size) throw refuse(file.path, path, `would make ${count} elements out of a file of ${file.size} bytes`);
     if (tensors.has(path)) throw refuse(file.path, path, 'is the path of two tensors');
+    if (tensors.size >= mostTensors) throw refuse(file.path, path, `is one more than ${mostTensors} tensors`);
     tensors.set(path, { type, shape, strides, start: bytes.start + offset * size });
   });
   return tensors;
 }
 
+const mostTensors = 100_000;
+const longestPath = 512;
 const mostContainers = 1_000_000;
 const deepest = 64;
 
@@ -119,7 +123,10 @@ function walk(file: OpenFile, root: Pickled, visit: (path: string, tensor: Tenso
         if (isRef(item, 'tensor')) throw refuse(file.path, path, 'has a tensor under a key that is neither text nor number');
         continue;
       }
-      descend(item, path === '' ? String(key) : `${path}.${key}`, depth + 1);
+      const below = path === '' ? String(key) : `${path}.${key}`;
+      if (below.length > longestPath)
+        throw refuse(file.path, below.slice(0, longestPath), `is the beginning of a key of ${below.length} characters`);
+      descend(item, below, depth + 1);
     }
   };
   descend(root, '', 0);

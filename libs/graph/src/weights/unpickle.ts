@@ -38,7 +38,7 @@ export type Pickled =
 interface Callable {
   readonly kind: 'callable';
   readonly name: string;
-  readonly call: (args: readonly Pickled[], fail: (reason: string) => Error) => Pickled;
+  readonly call: (args: readonly Pickled[], fail: (reason: string) => Error, budget: Budget) => Pickled;
 }
 
 /** A storage class or an element type, standing for itself. */
@@ -48,6 +48,12 @@ interface InertValue {
   readonly storageType?: StoredType;
 }
 
+/** EMPTY_LIST, EMPTY_DICT, TUPLE and its kin, LIST, REDUCE, BINPERSID */
+const containerOpcodes = new Set([0x5d, 0x7d, 0x29, 0x74, 0x85, 0x86, 0x87, 0x6c, 0x52, 0x51]);
+/** BINUNICODE, SHORT_BINSTRING, BINSTRING, GLOBAL, LONG1 */
+const textOpcodes = new Set([0x58, 0x55, 0x54, 0x63, 0x8a]);
+const costOf = (opcode: number): number => (containerOpcodes.has(opcode) ? containerCost : textOpcodes.has(opcode) ? textCost : 1);
+
 const storageTypes: Readonly<Record<string, StoredType>> = {
   FloatStorage: 'F32', DoubleStorage: 'F64', HalfStorage: 'F16', BFloat16Storage: 'BF16', LongStorage: 'I64', IntStorage: 'I32',
   ShortStorage: 'I16', CharStorage: 'I8', ByteStorage: 'U8', BoolStorage: 'BOOL',
@@ -56,7 +62,8 @@ const storageTypes: Readonly<Record<string, StoredType>> = {
 const elementTypeNames = new Set(['float32', 'float64', 'float16', 'bfloat16', 'int64', 'int32', 'int16', 'int8', 'uint8', 'bool']);
 
 const callables: Readonly<Record<string, Callable['call']>> = {
-  'collections.OrderedDict': ([pairs = []], fail) => {
+  'collections.OrderedDict': ([pairs = []], fail, budget) => {
+    budget.spend(containerCost + (Array.isArray(pairs) ? 2 * pairs.length : 0), fail); // a call may copy the same list once more
     if (!Array.isArray(pairs) || pairs.some((pair) => !Array.isArray(pair) || pair.length !== 2))
       throw fail('OrderedDict of something that is no list of pairs');
     return new Map(pairs as [Pickled, Pickled][]);
@@ -79,11 +86,31 @@ const callables: Readonly<Record<string, Callable['call']>> = {
 };
 
 /**
+ * How much a file's pickles may hold: a bound on memory that does not depend on what they claim. A state dict takes about a hundred a
+ * tensor, so this is room for ten thousand tensors.
+ */
+export class Budget {
+  #left = 1_000_000;
+
+  /** `cost` is roughly the memory in units of 32 bytes. */
+  spend(cost: number, fail: (reason: string) => Error): void {
+    this.#left -= cost;
+    if (this.#left < 0) throw fail('holds more values than any state dict');
+  }
+}
+
+const containerCost = 8;
+const textCost = 4;
+const longestText = 1 << 20;
+/** More dimensions than any tensor has. */
+const mostDimensions = 64;
+
+/**
  * Runs a pickle on a machine that knows only what a state dict needs: containers, numbers, strings, and the names above. Every
  * other opcode and every other global makes the file refused, used or not. Storages are named, not read.
  * Stops behind the STOP opcode. Protocols up to 2, which is what torch writes.
  */
-export function unpickle(cursor: ByteCursor, file: string, entry: string): Pickled {
+export function unpickle(cursor: ByteCursor, file: string, entry: string, budget = new Budget()): Pickled {
   const fail = (reason: string) => refuse(file, entry, reason);
   const mark = Symbol('mark');
   const stack: (Pickled | typeof mark)[] = [];
@@ -107,6 +134,10 @@ export function unpickle(cursor: ByteCursor, file: string, entry: string): Pickl
     const [, ...items] = stack.splice(at) as [typeof mark, ...Pickled[]];
     return items;
   };
+  const take = (length: number): Uint8Array => {
+    if (length > longestText) throw fail(`holds a text of ${length} bytes`);
+    return cursor.take(length);
+  };
   const decode = (bytes: Uint8Array): string => {
     try {
       return utf8.decode(bytes);
@@ -127,6 +158,7 @@ export function unpickle(cursor: ByteCursor, file: string, entry: string): Pickl
 
   for (;;) {
     const opcode = cursor.byte();
+    budget.spend(costOf(opcode), fail);
     // prettier-ignore
     switch (opcode) {
       case 0x80: { // PROTO
@@ -150,9 +182,9 @@ export function unpickle(cursor: ByteCursor, file: string, entry: string): Pickl
       case 0x4d: stack.push(cursor.uint(2)); break; // BININT2
       case 0x8a: stack.push(longOf(cursor.take(cursor.byte()))); break; // LONG1
       case 0x47: stack.push(cursor.doubleBigEndian()); break; // BINFLOAT
-      case 0x58: stack.push(decode(cursor.take(cursor.uint(4)))); break; // BINUNICODE
+      case 0x58: stack.push(decode(take(cursor.uint(4)))); break; // BINUNICODE
       case 0x55: stack.push(latin1.decode(cursor.take(cursor.byte()))); break; // SHORT_BINSTRING
-      case 0x54: stack.push(latin1.decode(cursor.take(cursor.uint(4)))); break; // BINSTRING
+      case 0x54: stack.push(latin1.decode(take(cursor.uint(4)))); break; // BINSTRING
       case 0x29: // EMPTY_TUPLE
       case 0x5d: stack.push([]); break; // EMPTY_LIST
       case 0x7d: stack.push(new Map()); break; // EMPTY_DICT
@@ -175,7 +207,7 @@ export function unpickle(cursor: ByteCursor, file: string, entry: string): Pickl
         const args = pop();
         const called = pop();
         if (!isRef(called, 'callable') || !Array.isArray(args)) throw fail(`calls ${text(called)}`);
-        stack.push(called.call(args, fail));
+        stack.push(called.call(args, fail, budget));
         break;
       }
       case 0x62: { // BUILD: `_metadata` and the like of an OrderedDict, which hold no weights
@@ -220,7 +252,8 @@ export function isRef<K extends Ref['kind']>(value: Pickled | undefined, kind: K
 }
 
 const isCount = (value: Pickled | undefined): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-const isCounts = (value: Pickled | undefined): value is number[] => Array.isArray(value) && value.every(isCount);
+const isCounts = (value: Pickled | undefined): value is number[] =>
+  Array.isArray(value) && value.length <= mostDimensions && value.every(isCount);
 
 /** Little-endian two's complement; a bigint only where a number would lose digits. */
 function longOf(bytes: Uint8Array): number | bigint {

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { PassThrough, Transform } from 'node:stream';
+import { PassThrough, Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createInflateRaw } from 'node:zlib';
 import { refuse } from './errors.ts';
@@ -36,7 +36,8 @@ export async function unzipEntry(archive: string, name: string, target: string, 
     },
   });
   try {
-    const stored = createReadStream(archive, { start, end: Math.max(start + length - 1, 0) });
+    // a stream's end is inclusive, so that nothing at all has none
+    const stored = length === 0 ? Readable.from([]) : createReadStream(archive, { start, end: start + length - 1 });
     await pipeline(stored, isDeflated ? createInflateRaw() : new PassThrough(), counted, createWriteStream(partial, { flags: 'wx' }));
     if (count !== unpacked) throw refuse(archive, path, `unpacks to ${count} bytes, not the ${unpacked} it claims`);
     const digest = hash.digest('hex');
