@@ -16,7 +16,11 @@ import type { AdapterConfig, UNetConfig } from './architectures/unet.ts';
 import { ModelError } from './errors.ts';
 import type { QueryResamplerConfig } from './layers/resampler.ts';
 
-const count = z.int().positive();
+/** No width, depth or vocabulary of a published model comes near. */
+const count = z
+  .int()
+  .positive()
+  .max(1 << 20);
 const absent = z.null().optional();
 
 const clipEncoder = {

@@ -47,7 +47,7 @@ import {
   visualProjectionGraph,
 } from './compile.ts';
 import { consistentIdWeights } from './consistentid-checkpoint.ts';
-import { PackError } from './errors.ts';
+import { ModelError, PackError } from './errors.ts';
 import { readDetector, readRecognizer } from './face-models.ts';
 import { readJsonFile } from './pack-files.ts';
 import { openNetwork, openWeights } from './pack-sources.ts';
@@ -120,7 +120,11 @@ export class PackNetworks {
   /** pixel_values [1, 3, S, S] → penultimate [1, T, D] */
   async imageEncoder(): Promise<BuiltNetwork> {
     const { config, weights } = await this.#imageEncoder();
-    return this.#build('image_encoder', clipVisionGraph(weights, config, { outputs: ['penultimate'] }), this.#options.dialect);
+    return this.#build(
+      'image_encoder',
+      fitting(weights, () => clipVisionGraph(weights, config, { outputs: ['penultimate'] })),
+      this.#options.dialect,
+    );
   }
 
   /** input_ids int64 [1, 77] → last_hidden_state [1, 77, C]; SDXL: penultimate [1, 77, C₁] */
@@ -128,7 +132,7 @@ export class PackNetworks {
     const { config, weights } = await this.#textEncoder('text_encoder', this.pack.manifest.text_encoder);
     return this.#build(
       'text_encoder',
-      clipTextGraph(weights, config, { outputs: [this.#isXl ? 'penultimate' : 'last_hidden_state'] }),
+      fitting(weights, () => clipTextGraph(weights, config, { outputs: [this.#isXl ? 'penultimate' : 'last_hidden_state'] })),
       this.#options.dialect,
     );
   }
@@ -140,7 +144,7 @@ export class PackNetworks {
     const { config, weights } = await this.#textEncoder('text_encoder_2', source);
     return this.#build(
       'text_encoder_2',
-      clipTextGraph(weights, config, { outputs: ['penultimate', 'text_embeds'] }),
+      fitting(weights, () => clipTextGraph(weights, config, { outputs: ['penultimate', 'text_embeds'] })),
       this.#options.dialect,
     );
   }
@@ -148,19 +152,30 @@ export class PackNetworks {
   /** id_embeds [1, 512], clip_embeds [1, T, D] → tokens [1, 4, C] */
   async identityProjection(): Promise<BuiltNetwork> {
     const { config, weights } = await this.#identityProjection();
-    return this.#build('identity_projection', identityProjectionGraph(weights, config, { patches: await this.#patches() }));
+    const patches = await this.#patches();
+    return this.#build(
+      'identity_projection',
+      fitting(weights, () => identityProjectionGraph(weights, config, { patches })),
+    );
   }
 
   /** region_features [1, T, D] → region_tokens [1, 1, C] */
   async visualProjection(): Promise<BuiltNetwork> {
     const { config, weights } = await this.#facialEncoder();
-    return this.#build('visual_projection', visualProjectionGraph(weights, config, { regions: 1, patches: await this.#patches() }));
+    const patches = await this.#patches();
+    return this.#build(
+      'visual_projection',
+      fitting(weights, () => visualProjectionGraph(weights, config, { regions: 1, patches })),
+    );
   }
 
   /** prompt_embeds [1, 77, C], region_tokens [1, 5, 1, C], class_tokens_mask bool [1, 77], valid_id_mask bool [1, 5] → fused_embeds [1, 77, C] */
   async fuse(): Promise<BuiltNetwork> {
     const { config, weights } = await this.#facialEncoder();
-    return this.#build('fuse', fuseGraph(weights, config, { tokens: TEXT_TOKENS }));
+    return this.#build(
+      'fuse',
+      fitting(weights, () => fuseGraph(weights, config, { tokens: TEXT_TOKENS })),
+    );
   }
 
   // ── stage 3
@@ -187,13 +202,16 @@ export class PackNetworks {
     });
     const adapter = await this.#adapter();
     const tokens = TEXT_TOKENS + adapter.config.tokens;
-    return unetGraph(weights, config, { batch, height, width, tokens, adapter });
+    return fitting(weights, () => unetGraph(weights, config, { batch, height, width, tokens, adapter }));
   }
 
   /** latents [1, 4, h, w], divided by the scaling factor → sample [1, 3, 8h, 8w] */
   async decoder(height: number, width: number): Promise<BuiltNetwork> {
     const { config, weights } = await this.#vae();
-    return this.#build('vae_decoder', vaeDecoderGraph(weights, config, { height, width }));
+    return this.#build(
+      'vae_decoder',
+      fitting(weights, () => vaeDecoderGraph(weights, config, { height, width })),
+    );
   }
 
   /** Pixels per latent along a side, latent channels, and the factor between the latents of the UNet and the decoder. */
@@ -309,6 +327,16 @@ export class PackNetworks {
       this.#opened.set(key, opened);
     }
     return opened;
+  }
+}
+
+/** A configuration whose numbers do not go together shows when the graph is written. */
+function fitting(weights: WeightSource, write: () => Graph): Graph {
+  try {
+    return write();
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new ModelError('model_config_invalid', `${weights.name}: its configuration makes no network: ${cause.message}`, { cause });
   }
 }
 
