@@ -79,10 +79,21 @@ export class Graph {
     attributes: Readonly<Record<string, Attribute>> = {},
     domain = '',
   ): Tensor {
-    const name = this.#claim(`${op.toLowerCase()}_${this.nodes.length}`);
-    const tensor = this.#tensor(name, output);
-    this.nodes.push({ op, domain, inputs, outputs: [tensor], attributes });
-    return tensor;
+    return this.nodeOfMany(op, inputs, [output], attributes, domain)[0]!;
+  }
+
+  /** Appends a node with several outputs. */
+  nodeOfMany(
+    op: string,
+    inputs: readonly (Tensor | undefined)[],
+    outputs: readonly Shape[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    domain = '',
+  ): Tensor[] {
+    const name = `${op.toLowerCase()}_${this.nodes.length}`;
+    const tensors = outputs.map((output, i) => this.#tensor(this.#claim(i === 0 ? name : `${name}.${i}`), output));
+    this.nodes.push({ op, domain, inputs, outputs: tensors, attributes });
+    return tensors;
   }
 
   /** The nodes the outputs depend on, in order; what was built and not used is left out. */

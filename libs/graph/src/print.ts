@@ -13,7 +13,8 @@ export function print(graph: Graph): string {
   for (const input of graph.inputs) lines.push(`  input ${input.name}: ${type(input)}`);
   for (const { op, inputs, outputs, attributes } of graph.liveNodes()) {
     const options = Object.entries(attributes).map(([name, value]) => ` ${name}=${shown(value)}`);
-    lines.push(`  ${outputs[0]!.name}: ${type(outputs[0]!)} = ${op}(${inputs.map(reference).join(', ')})${options.join('')}`);
+    const named = outputs.map((output) => `${output.name}: ${type(output)}`).join(', ');
+    lines.push(`  ${named} = ${op}(${inputs.map(reference).join(', ')})${options.join('')}`);
   }
   lines.push(`  output ${graph.outputs.map(({ name }) => name).join(', ')}`);
   return `${lines.join('\n')}\n`;

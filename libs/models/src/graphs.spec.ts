@@ -1,4 +1,4 @@
-import { countMacs, hashWeights, print, type Graph } from '@likeness/graph';
+import { countMacs, dialects, hashWeights, print, type Graph } from '@likeness/graph';
 import { describe, expect, it } from 'vitest';
 import {
   autoencoderConfig,
@@ -46,6 +46,17 @@ const smallUnet = {
   attention_head_dim: 2,
   cross_attention_dim: 24,
 };
+const perLevel = ({
+  attention_head_dim,
+  ...rest
+}: {
+  attention_head_dim: number;
+  block_out_channels: number[];
+  norm_num_groups: number;
+}) => ({
+  ...rest,
+  attention_head_dim: rest.block_out_channels.map(() => attention_head_dim),
+});
 const sd15 = unetConfig({
   ...smallUnet,
   down_block_types: ['CrossAttnDownBlock2D', 'DownBlock2D'],
@@ -107,6 +118,24 @@ describe('printed graphs', () => {
     ['fastcomposer-postfuse', () => fastComposerGraph(weights, { embed_dim: 16 }, { batch: 2, objects: 3 })],
   ])('%s', async (name, build) => {
     await expect(print(build())).toMatchFileSnapshot(`../graphs/${name}.txt`);
+  });
+});
+
+/** The same networks for CUDA, at a width that all of its operators know. */
+describe('printed graphs for CUDA', () => {
+  const wide = { block_out_channels: [320, 64], norm_num_groups: 8, attention_head_dim: 4 };
+  it.each<[string, () => Graph]>([
+    ['unet-sd15', () => unetGraph(weights, { ...sd15, ...perLevel(wide) }, { batch: 2, height: 5, width: 8, tokens: 81, adapter })],
+    [
+      'clip-text',
+      () => clipTextGraph(weights, clipTextConfig({ ...clip, vocab_size: 100, architectures: ['CLIPTextModel'] }), { tokens: 7 }),
+    ],
+    [
+      'clip-vision',
+      () => clipVisionGraph(weights, clipVisionConfig({ ...clip, image_size: 8, patch_size: 4, projection_dim: 8, hidden_act: 'gelu' })),
+    ],
+  ])('%s', async (name, build) => {
+    await expect(print(dialects.cuda(build()))).toMatchFileSnapshot(`../graphs/cuda/${name}.txt`);
   });
 });
 

@@ -99,7 +99,7 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
 
   constructor(pack: ConsistentIdPack, options: ModelSetOptions = {}) {
     this.pack = pack;
-    this.networks = new PackNetworks(pack, { weightsFolder: options.weightsFolder });
+    this.networks = new PackNetworks(pack, { weightsFolder: options.weightsFolder, dialect: options.provider === 'cuda' ? 'cuda' : 'cpu' });
     this.#options = options;
   }
 

@@ -13,3 +13,10 @@ export function groupNorm(x: Tensor, scale: Tensor, bias: Tensor, groups: number
 /** Per channel, with stored statistics: [B, C] or [B, C, H, W]. */
 export const batchNorm = (x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: number): Tensor =>
   x.graph.node('BatchNormalization', [x, scale, bias, mean, variance], x, { epsilon: { float: epsilon } });
+
+/** Over all but the two first axes, without scale and bias: [B, C, …]. */
+export function instanceNorm(x: Tensor, epsilon: number): Tensor {
+  const channels = x.dims[1]!;
+  const of = (value: number) => x.graph.floats(new Array<number>(channels).fill(value), [channels]);
+  return x.graph.node('InstanceNormalization', [x, of(1), of(0)], x, { epsilon: { float: epsilon } });
+}

@@ -63,6 +63,30 @@ function halfToFloatBits(half: number): number {
   return sign | ((113 - shift) << 23) | (mantissa << 13);
 }
 
+/** binary32 → IEEE binary16, ties to even; what is too large becomes infinite. */
+export function toFloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const halves = new Uint16Array(values.length);
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < halves.length; i++) halves[i] = floatToHalfBits(bits[i]!);
+  return halves;
+}
+
+function floatToHalfBits(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00; // NaN
+  if (magnitude >= 0x47800000) return sign | 0x7c00; // 65536 and more
+  if (magnitude < 0x33000000) return sign; // below half the smallest
+  const exponent = magnitude >>> 23;
+  const isSubnormal = exponent < 113;
+  const shift = isSubnormal ? 126 - exponent : 13;
+  const kept = isSubnormal ? (magnitude & 0x7fffff) | 0x800000 : magnitude - 0x38000000; // rebased from bias 127 to 15
+  const rest = kept & ((1 << shift) - 1);
+  const half = 1 << (shift - 1);
+  const floor = kept >>> shift;
+  return sign | (rest > half || (rest === half && floor % 2 === 1) ? floor + 1 : floor); // a carry goes into the exponent
+}
+
 export const elementCount = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
 /** The element count of a claimed shape, or undefined when a dimension is no whole number ≥ 0 or the product is not exact. */

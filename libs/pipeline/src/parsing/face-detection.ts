@@ -77,12 +77,14 @@ export interface DecodeOptions {
   readonly scoreThreshold?: number;
   /** Boxes that overlap a better one by more than this share go. */
   readonly overlapThreshold?: number;
+  /** Of every cell; default: 2 with three strides, 1 with five, as insightface has them. */
   readonly anchors?: number;
 }
 
 /** The outputs of one stride, each flat. */
 interface Level {
   readonly stride: number;
+  readonly anchors: number;
   readonly scores: Float32Array;
   readonly boxes: Float32Array;
   readonly landmarks: Float32Array;
@@ -90,9 +92,9 @@ interface Level {
 
 /** Faces by falling score; `outputs` in any order, with or without a batch axis of 1. Equal scores: in the order of strides, cells, anchors. */
 export function decodeFaces(outputs: readonly DetectionOutput[], options: DecodeOptions): Face[] {
-  const { width, height, scale, scoreThreshold = 0.5, overlapThreshold = 0.4, anchors = 2 } = options;
+  const { width, scale, scoreThreshold = 0.5, overlapThreshold = 0.4 } = options;
   const candidates: Face[] = [];
-  for (const { stride, scores, boxes, landmarks } of levelsOf(outputs, width, height, anchors)) {
+  for (const { stride, anchors, scores, boxes, landmarks } of levelsOf(outputs, options)) {
     const columns = Math.floor(width / stride);
     for (let i = 0; i < scores.length; i++) {
       if (!(scores[i]! >= scoreThreshold)) continue;
@@ -114,16 +116,18 @@ export function decodeFaces(outputs: readonly DetectionOutput[], options: Decode
 }
 
 /** Which output is which follows from its last axis (1 score, 4 box, 10 landmarks) and, within a kind, from its length: the finest stride has most rows. */
-function levelsOf(outputs: readonly DetectionOutput[], width: number, height: number, anchors: number): Level[] {
+function levelsOf(outputs: readonly DetectionOutput[], { width, height, anchors: known }: DecodeOptions): Level[] {
   const kind = (values: number) => {
     const found = outputs.filter(({ dims }) => dims.at(-1) === values).map(({ data }) => data);
     return found.sort((a, b) => b.length - a.length);
   };
   const [scores, boxes, landmarks] = [kind(1), kind(4), kind(10)];
   const strides = scores.length === 5 ? [8, 16, 32, 64, 128] : [8, 16, 32];
+  const anchors = known ?? (strides.length === 5 ? 1 : 2);
   return strides.map((stride, k) => {
-    const rows = Math.floor(width / stride) * Math.floor(height / stride) * anchors;
-    const level = { stride, scores: scores[k], boxes: boxes[k], landmarks: landmarks[k] };
+    const cells = Math.floor(width / stride) * Math.floor(height / stride);
+    const rows = cells * anchors;
+    const level = { stride, anchors, scores: scores[k], boxes: boxes[k], landmarks: landmarks[k] };
     if (level.scores?.length !== rows || level.boxes?.length !== 4 * rows || level.landmarks?.length !== 10 * rows) {
       const shapes = outputs.map(({ dims }) => `[${dims.join(', ')}]`).join(' ');
       throw new PipelineError('model_unusable', `The detector's outputs do not fit ${width}×${height} at stride ${stride}: ${shapes}`, {

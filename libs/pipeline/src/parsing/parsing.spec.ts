@@ -103,6 +103,24 @@ describe('face detection', () => {
     expect([...face!.landmarks]).toEqual([32, 32, 32, 32, 32, 32, 32, 32, 32, 32]);
   });
 
+  it('takes the outputs of a detector of five strides with one anchor, in any order', () => {
+    const make = (values: number) =>
+      [256, 64, 16, 4, 1].map((rows) => ({ dims: [1, rows, values], data: new Float32Array(rows * values) }));
+    const [scores, boxes, landmarks] = [make(1), make(4), make(10)];
+    scores[4]!.data[0] = 0.9; // one cell of 128 pixels
+    boxes[4]!.data.fill(0.5);
+    const [face, ...others] = decodeFaces([...landmarks.toReversed(), ...scores, ...boxes.toReversed()], {
+      width: 128,
+      height: 128,
+      scale: 1,
+    });
+    expect([face!.box, others]).toEqual([[-64, -64, 64, 64], []]);
+  });
+
+  it('refuses a detector without landmarks, which is of no use here', () => {
+    expect(() => decodeFaces(outputs().slice(0, 6), size)).toThrow(/outputs do not fit 32×32 at stride 8: \[32, 1\]/);
+  });
+
   it('keeps the better of two that overlap, falling by score, and takes batched outputs', () => {
     const faces = outputs(
       { row: 0, score: 0.6, box: [0, 0, 1, 1] },

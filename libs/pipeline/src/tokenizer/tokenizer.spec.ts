@@ -69,6 +69,25 @@ describe('cleaning', () => {
     }
   });
 
+  /** Made with ftfy 6.3.1: nine encodings, lost bytes and spaces, decoded twice, and sound text beside damaged. */
+  it.each([
+    ['\u0420\u0457\u0421\u0402\u0420\u0451\u0420\u0406\u0420\u00b5\u0421\u201a \u0420\u0458\u0420\u0451\u0421\u0402', 'привет мир'],
+    ['\u0139\u0081\u0102\u0142d\u0139\u015f', 'Łódź'],
+    ['\u039e\u00b5\u039e\u00bb\u039e\u00bb\u039e\u00b7\u039e\u00bd\u039e\u0389\u039e\u038a\u039e\u00ac', 'ελληνικά'],
+    ['T\u00c3\u00bcrk\u00c3\u00a7e', 'Türkçe'],
+    ['\u0101\u20ac\u009cquote\u0101\u20ac\u00af', '"quote"'],
+    ['\u00c4\u008de\u0139\u0104tina', 'čeština'],
+    ['caf\u221a\u00a9 \u201a\u00c4\u00ec cr\u221a\u00aeme', 'café – crème'],
+    ['\u251c\u00e1 la carte', 'à la carte'],
+    ['\u00e4\u00bd\u00a0\u00e5\u00a5\u00bd', '你好'],
+    ['voil\u00c3  le travail', 'voilà le travail'],
+    ['\u00e2\u20ac\u0153 like this \u00e2\u20ac\ufffd', '" like this �'],
+    ['\u00c3\u0082\u00c2\u00a9', '©'],
+    ['caf\u00c3\u0083\u00c2\u00a9', 'café'],
+    ['\u00c5\u00b2', 'Ų'],
+    ['l\u2019humanit\u00c3\u00a9 et it\u00e2\u20ac\u2122s', "l'humanité et it's"],
+  ])('ftfy: %j becomes %j', (damaged, fixed) => expect(fixText(damaged)).toBe(fixed));
+
   it('unescapes as Python does', () => {
     expect(unescapeHtml('&notit; &#128; &#0; &#xD800; &#1; &unknown; &amp')).toBe('¬it; € \ufffd \ufffd  &unknown; &');
     expect(unescapeHtmlStrictly('&EACUTE; &SZLIG; &amp &nTILDE; &notin;')).toBe('É SS &amp &nTILDE; ∉');
