@@ -26,7 +26,7 @@ export interface Db {
 
 /**
  * A statement is planned once per connection, for all values. Otherwise Postgres plans it five times with the values, and goes on doing so
- * where it believes that to be cheaper: for the long statements of the journey planning takes longer than running (a claim: 4.8 to 1.7 ms).
+ * where it believes that to be cheaper: to plan a claim takes 5 ms, to run it 1 ms.
  */
 const GENERIC_PLANS = '-c plan_cache_mode=force_generic_plan';
 
