@@ -12,14 +12,14 @@ export interface PipelineHostOptions extends StageOptions, Omit<InferenceHostOpt
 export function createPipelineHost({
   warm,
   packDirs,
-  provider,
+  device,
   threads,
   precision,
   weightsFolder,
   ...options
 }: PipelineHostOptions = {}): InferenceHost<PipelineTasks> {
   const fromSource = import.meta.url.endsWith('.ts');
-  const settings: StageOptions = { packDirs, provider, threads, precision, weightsFolder };
+  const settings: StageOptions = { packDirs, device, threads, precision, weightsFolder };
   return new InferenceHost<PipelineTasks>({
     ...options,
     entry: new URL(fromSource ? './child.ts' : './child.js', import.meta.url),

@@ -1,5 +1,5 @@
 /** The three stages of a pack, ready to run: which functions its pipeline stands for, over models that are loaded when first needed. */
-import type { ExecutionProvider } from '@likeness/inference';
+import { chooseProvider, type Device } from '@likeness/inference';
 import { loadPack, type Pack } from '@likeness/models';
 import { samplePortrait, type SampledPortraits, type SampleHooks, type SamplePortraitInput } from './diffusion/sample-portrait.ts';
 import { embedIdentity, type EmbeddedIdentity, type EmbedIdentityInput } from './embedding/embed-identity.ts';
@@ -26,7 +26,8 @@ export interface Stages {
 export interface StageOptions {
   /** Folders with packs; default: those of the repository. */
   readonly packDirs?: readonly string[] | undefined;
-  readonly provider?: ExecutionProvider | undefined;
+  /** Where models run; `auto` takes the best that works here. Default: the CPU. */
+  readonly device?: Device | undefined;
   readonly threads?: number | undefined;
   /** Of the UNet; see `ModelSetOptions`. */
   readonly precision?: Precision | undefined;
@@ -39,7 +40,8 @@ export async function openStages(name: string, options: StageOptions = {}): Prom
   const pack = await loadPack(name, options.packDirs);
   const { manifest } = pack;
   if (manifest.pipeline === 'noop') return noopStages(pack);
-  const models = new ModelSet({ ...pack, manifest }, options);
+  const { provider } = await chooseProvider(options.device ?? 'cpu');
+  const models = new ModelSet({ ...pack, manifest }, { ...options, provider });
   return {
     pack,
     parseFace: (input) => parseFace(models, input),

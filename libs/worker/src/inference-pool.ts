@@ -30,6 +30,7 @@ export class InferencePool {
         warm: { pack: config.DEFAULT_PACK, stage },
         packDirs: config.packDirs,
         threads: config.INFERENCE_THREADS || undefined,
+        device: config.INFERENCE_DEVICE,
         precision: config.INFERENCE_PRECISION,
         weightsFolder: config.WEIGHTS_DIR,
         memoryLimitBytes: config.INFERENCE_MEMORY_MIB * 2 ** 20,

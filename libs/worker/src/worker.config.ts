@@ -15,6 +15,10 @@ export const WorkerConfig = z.object({
       'stages taken at once, where that is more than the slots: those of packs that need no inference process overlap, others wait for a slot',
   }),
   INFERENCE_THREADS: variable(whole(0, 256).default(0), { description: 'threads of one inference process on the CPU; 0 = one per core' }),
+  INFERENCE_DEVICE: variable(z.enum(['auto', 'cpu', 'cuda', 'webgpu']).default('cpu'), {
+    description:
+      'where models run; auto takes the first of cuda, webgpu and cpu that runs a tiny graph here. Which libraries a GPU needs is the runtime’s own documentation’s',
+  }),
   INFERENCE_PRECISION: variable(z.enum(['float32', 'int8']).default('float32'), {
     description:
       'of the UNet on the CPU; int8 takes half the time, for packs that `likeness models calibrate` found fit; the same for all workers, since pictures differ',

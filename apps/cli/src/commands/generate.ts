@@ -1,6 +1,7 @@
 /** `likeness generate`: the whole pipeline in this process. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { devices, type Device } from '@likeness/inference';
 import { generatePortraits, openStages, precisions, type GenerationOptions, type Precision, type StageName } from '@likeness/pipeline';
 import { Command, Option } from 'commander';
 import { convertedWeights, packDirs } from '../cli.config.ts';
@@ -13,6 +14,7 @@ const DEFAULT_PACK = 'sketch';
 interface GenerateFlags extends GenerationFlags {
   readonly out: string;
   readonly precision: Precision;
+  readonly device: Device;
   readonly json?: true;
 }
 
@@ -24,6 +26,11 @@ export const generateCommand = () =>
       new Option('--precision <name>', 'int8: half the time, for a pack that `likeness models calibrate` found fit')
         .choices(precisions)
         .default('float32'),
+    )
+    .addOption(
+      new Option('--device <name>', 'where models run; auto: the first of cuda, webgpu and cpu that works here')
+        .choices(devices)
+        .default('cpu'),
     )
     .option('--json', 'print the result as one JSON object')
     .action(async (flags: GenerateFlags) => {
@@ -38,6 +45,7 @@ async function generate(flags: GenerateFlags) {
     packDirs: packDirs(),
     weightsFolder: convertedWeights(),
     precision: flags.precision,
+    device: flags.device,
   });
   try {
     const clock = new StageClock();
@@ -81,6 +89,7 @@ async function generate(flags: GenerateFlags) {
       request: { image: flags.image, ...requestOf(options) },
       seed: options.seed,
       precision: flags.precision,
+      device: flags.device,
       pack: { name: manifest.name, version: manifest.version, digest, trained: manifest.trained },
       images: files,
       identity_similarity: files.every(({ identity_similarity: s }) => s === null) ? null : files.map(({ identity_similarity: s }) => s),
