@@ -256,14 +256,15 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
     return createSession({
       ...common,
       bytes: network.bytes,
-      ...(network.externalFolder !== undefined && { folder: network.externalFolder, compiled: this.#compiled(network.fingerprint) }),
+      ...(network.externalFolder !== undefined && { folder: network.externalFolder, compiled: this.#compiled(network) }),
     });
   }
 
   /** Networks with weights in files are kept as optimised, beside the converted weights. */
-  #compiled(fingerprint: string) {
-    const { weightsFolder } = this.#options;
-    return weightsFolder === undefined ? undefined : { folder: join(weightsFolder, 'compiled'), fingerprint };
+  #compiled({ name, fingerprint }: BuiltNetwork) {
+    const { weightsFolder, precision, ranges } = this.#options;
+    const pack = name === 'unet' && (precision === 'int8' || ranges !== undefined);
+    return weightsFolder === undefined ? undefined : { folder: join(weightsFolder, 'compiled'), fingerprint, pack };
   }
 
   #value<T>(key: string, compute: () => Promise<T>): Promise<T> {

@@ -22,7 +22,7 @@ function built(side: number, seed = 1) {
 
 async function run(side: number, compiled: boolean, seed?: number) {
   const { bytes, fingerprint } = built(side, seed);
-  const session = await createSession({ bytes, threads: 1, ...(compiled && { compiled: { folder, fingerprint } }) });
+  const session = await createSession({ bytes, threads: 1, ...(compiled && { compiled: { folder, fingerprint, pack: false } }) });
   const dims = [1, 32, side, side];
   const values = Float32Array.from({ length: 32 * side * side }, (_, i) => Math.sin(i));
   const { y } = await session.run({ x: float32(dims, values) });
