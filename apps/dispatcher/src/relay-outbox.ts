@@ -53,7 +53,8 @@ const NEXT = `
     SELECT id, place, queue, place > free AS waits FROM (
       SELECT id, queue, row_number() OVER (PARTITION BY queue ORDER BY turn, since, id) AS place FROM turns) AS placed JOIN room USING (queue)
   ), picked AS (
-    SELECT o.id::text, o.job, o.queue, o.ref_id, o.n, place FROM outbox o JOIN places USING (id) WHERE NOT waits ORDER BY place, o.id LIMIT ${BATCH} FOR UPDATE OF o SKIP LOCKED
+    SELECT message.*, place FROM (SELECT id, place FROM places WHERE NOT waits ORDER BY place, id LIMIT ${BATCH}) AS next CROSS JOIN LATERAL (
+      SELECT o.id::text, o.job, o.queue, o.ref_id, o.n FROM outbox o WHERE o.id = next.id FOR UPDATE SKIP LOCKED) AS message
   )
   SELECT (SELECT coalesce(jsonb_agg(picked ORDER BY place, id::bigint), '[]') FROM picked) AS messages, ARRAY(SELECT DISTINCT queue FROM places WHERE waits) AS full`;
 
@@ -132,8 +133,12 @@ const toJob = ({ job, ref_id, n }: Message) => ({
   opts: { jobId: `${ref_id}-${n}` },
 });
 
-/** A round that a crash of the server takes back is made again, and what had gone goes twice: no reason to wait for the disk, with stages locked that a worker wants to claim. */
-const BEGIN = 'BEGIN; SET LOCAL synchronous_commit = off';
+/**
+ * A round that a crash of the server takes back is made again, and what had gone goes twice: no reason to wait for the disk, with stages
+ * locked that a worker wants to claim. Without bitmaps the first messages of a lane are read in the order of the index, also where the outbox was
+ * empty when it was last analysed.
+ */
+const BEGIN = 'BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL enable_bitmapscan = off';
 
 type Query = (name: string, text: string, values: unknown[]) => Promise<unknown[]>;
 

@@ -74,12 +74,12 @@ const completed = (name: StageName) =>
           artifacts jsonb, output jsonb, cached bool, cache_key bytea, subject_id text)
       ), locked AS (
         SELECT id FROM generation
-         WHERE ${byId(sql`generation_id`)} AND status = ANY (${['processing']}) AND cancel_requested_at IS NULL ORDER BY id FOR UPDATE
+         WHERE ${byId(sql`generation_id`)} AND status = ${'processing'} AND cancel_requested_at IS NULL ORDER BY id FOR UPDATE
       ), done AS (
         UPDATE stage s SET status = 'succeeded', completed_at = now(), lease_until = NULL, error = NULL, resume = NULL, gpu_seconds = w.gpu_seconds,
                            cached = w.cached
           FROM locked JOIN wanted w ON w.generation_id = locked.id
-         WHERE s.id = w.stage_id AND s.generation_id = locked.id AND s.attempt = w.attempt AND s.status = 'processing'
+         WHERE s.id = w.stage_id AND s.generation_id = locked.id AND s.attempt = w.attempt AND s.status = ${'processing'}
         RETURNING s.tenant_id, s.name, w.*
       ), kept AS (
         INSERT INTO artifact (id, generation_id, tenant_id, stage, name, index, object_key, data_key_id, content_type, size, sha256, detail)

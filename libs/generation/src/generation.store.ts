@@ -77,7 +77,7 @@ const claimInBatches = inBatches<Claim, ClaimedStage | null>(async (db, claims) 
       UPDATE stage s SET status = 'processing', attempt = attempt + 1, worker_id = wanted.worker_id, lease_until = ${lease}, started_at = now()
         FROM locked JOIN wanted ON wanted.generation_id = locked.id
        WHERE s.id = wanted.stage_id AND s.generation_id = locked.id AND attempt < max_attempts
-         AND (status = 'queued' OR (status = 'processing' AND lease_until < now()))
+         AND (status = ${'queued'} OR (status = ${'processing'} AND lease_until < now()))
          AND ${runs(sql`s.queue`)}
       RETURNING s.*, wanted.place, wanted.new_key
     ), moved AS (

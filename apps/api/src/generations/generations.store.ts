@@ -113,7 +113,11 @@ export const listGenerations = (
     GenerationView,
     sql`${views(sql`g.tenant_id = ${tenantId}
       ${before === undefined ? empty : sql`AND g.id < ${before}`}
-      ${status === undefined ? empty : sql`AND g.status = ${status}`}
+      ${status === undefined ? empty : statusIs(status)}
       ${createdAfter === undefined ? empty : sql`AND g.created_at > to_timestamp(${createdAfter.getTime() / 1000}::float8)`}`)}
       ORDER BY g.id DESC LIMIT ${limit}`,
   );
+
+/** The second condition, which says nothing new, is that of the index of those that have not succeeded: they may be few among a million. */
+const statusIs = (status: GenerationStatus): Sql =>
+  status === 'succeeded' ? sql`AND g.status = ${status}` : sql`AND g.status = ${status} AND g.status <> 'succeeded'`;
