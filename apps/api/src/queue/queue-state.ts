@@ -24,13 +24,13 @@ export async function readQueueState(db: Db): Promise<QueueState> {
     sql`
       SELECT c.class, coalesce(s.queued + s.processing, 0)::int AS demand, coalesce(s.queued, 0)::int AS queued, coalesce(s.processing, 0)::int AS processing,
              coalesce(w.slots, 0)::int AS slots, coalesce(s.oldest_seconds, 0)::float8 AS oldest_seconds
-        FROM unnest(${[...WORKER_CLASSES]}::text[]) AS c (class)
+        FROM unnest(${[...WORKER_CLASSES]}::text[]) WITH ORDINALITY AS c (class, place)
         LEFT JOIN (
           SELECT queue, count(*) FILTER (WHERE status = 'queued') AS queued, count(*) FILTER (WHERE status = 'processing') AS processing,
                  extract(epoch FROM now() - min(queued_at) FILTER (WHERE status = 'queued')) AS oldest_seconds
             FROM stage WHERE status IN ('queued', 'processing') GROUP BY queue
         ) s ON s.queue = c.class
-        LEFT JOIN (${liveSlots}) w ON w.class = c.class`,
+        LEFT JOIN (${liveSlots}) w ON w.class = c.class ORDER BY c.place`,
   );
   return Object.fromEntries(rows.map(({ class: name, ...state }) => [name, state])) as QueueState;
 }
