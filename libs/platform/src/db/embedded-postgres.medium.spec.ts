@@ -100,6 +100,7 @@ describe('an owner that is killed', () => {
   it('together with everything but the server leaves one that the next start ends', async () => {
     const owner = await startOwner();
     const [server] = serversOf(dir);
+    owner.kill('SIGSTOP'); // so that it cannot end the server in the moment between its keeper's end and its own
     for (const keeper of keepersOf(dir)) process.kill(keeper, 'SIGKILL');
     owner.kill('SIGKILL');
     await once(owner, 'exit');
