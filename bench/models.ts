@@ -1,7 +1,5 @@
 /** The model's side, in this process: one warm-up, then single calls; with `--compare`, in turns with PyTorch. */
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { elementCount, float32, type Session } from '@likeness/inference';
 import { loadPack, type ConsistentIdPack } from '@likeness/models';
@@ -14,6 +12,7 @@ import {
   openStages,
   resizePillow,
   toRgb,
+  weightsFolder as convertedWeights,
   type FacialRegion,
 } from '@likeness/pipeline';
 import type { Benchmark, BenchOptions } from './benchmark.ts';
@@ -22,8 +21,8 @@ import { memoryOf } from './memory.ts';
 
 const portrait = fileURLToPath(new URL('../samples/portrait.jpg', import.meta.url));
 
-/** Where the command line keeps them, too. */
-const weightsFolder = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'likeness', 'weights');
+/** Where the command line and workers keep them, too. */
+const weightsFolder = convertedWeights(process.env);
 
 async function modelsOf(name: string): Promise<ModelSet> {
   const pack = await loadPack(name);

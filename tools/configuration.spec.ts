@@ -1,7 +1,9 @@
+import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { describeVariables } from '@likeness/platform/config';
+import { packFolders } from '@likeness/pipeline';
 import { WorkerConfig } from '@likeness/worker';
-import { ApiVariables } from '../apps/api/src/api.config.ts';
+import { ApiVariables, readApiConfig } from '../apps/api/src/api.config.ts';
 import { DispatcherConfig } from '../apps/dispatcher/src/dispatcher.config.ts';
 
 const apps = { 'apps/api': ApiVariables, 'apps/dispatcher': DispatcherConfig, 'apps/*-worker': WorkerConfig };
@@ -21,4 +23,16 @@ Every process reads its environment once, at the start, through one schema; what
 This page is written from the schemas.
 `;
   await expect([intro, ...tables].join('\n')).toMatchFileSnapshot('../docs/configuration.md');
+});
+
+const required = {
+  DATABASE_URL: 'postgres://localhost/likeness',
+  OBJECT_STORE_URL: 'file:///objects',
+  SIGNING_SECRET: 'a secret for tests of 32 characters or more',
+  DATA_KEY_SECRET: 'another secret for tests, as long as that',
+};
+
+it.each([{}, { PACKS_DIR: '/srv/packs' }])('the API offers the packs that workers find, with %j', (env) => {
+  const folders = (dirs: readonly string[]) => dirs.map((dir) => resolve(dir));
+  expect(folders(readApiConfig({ ...required, ...env }).packDirs)).toEqual(folders(packFolders(env)));
 });

@@ -2,14 +2,14 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WeightError } from '@likeness/graph';
-import { addPack, loadPack, ModelError, PackError, PackNetworks, type ConsistentIdPack } from '@likeness/models';
+import { addPack, loadPack, ModelError, PackError, PackNetworks, type ConsistentIdPack, type PackParts } from '@likeness/models';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeModelSet, type ModelSetPaths } from './testing/model-set.ts';
+import { writeModelSet } from './testing/model-set.ts';
 import { tinyWeights } from './testing/tiny-weights.ts';
 
 let dir: string;
-let paths: ModelSetPaths;
+let paths: PackParts;
 let pack: ConsistentIdPack;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'config-fuzz-'));

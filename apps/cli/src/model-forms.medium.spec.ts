@@ -1,11 +1,11 @@
 import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { addPack, loadPack } from '@likeness/models';
+import { addPack, loadPack, type PackParts } from '@likeness/models';
 import { generatePortraits, openStages } from '@likeness/pipeline';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeModelSet, type Form, type ModelSetPaths } from './testing/model-set.ts';
+import { writeModelSet, type Form } from './testing/model-set.ts';
 import { tinyWeights, type TinyWeights } from './testing/tiny-weights.ts';
 
 let dir: string;
@@ -48,7 +48,7 @@ const forms: Record<string, Form> = {
 
 describe('a model set', () => {
   let expected: Buffer;
-  let paths: ModelSetPaths;
+  let paths: PackParts;
   beforeAll(async () => {
     paths = await writeModelSet(join(dir, 'plain'), weights);
     await addPack(packs(), { name: 'plain' }, paths);
@@ -95,7 +95,7 @@ describe('a model set', () => {
     await loadPack('plain', [packs()]);
   });
 
-  it.each<[string, (paths: ModelSetPaths) => Partial<ModelSetPaths>, RegExp]>([
+  it.each<[string, (paths: PackParts) => Partial<PackParts>, RegExp]>([
     [
       'a base that is no model',
       (p) => ({ base: p.imageEncoder }),

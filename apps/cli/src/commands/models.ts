@@ -1,6 +1,17 @@
 /** `likeness models`: the packs of this machine. */
 import { join } from 'node:path';
-import { addPack, buildPack, isBuilt, loadPack, openPack, packFiles, packNames, readManifest, verifyFiles } from '@likeness/models';
+import {
+  addPack,
+  buildPack,
+  isBuilt,
+  loadPack,
+  openPack,
+  packFiles,
+  packNames,
+  readManifest,
+  verifyFiles,
+  type PackParts,
+} from '@likeness/models';
 import { openStages, verifyPack } from '@likeness/pipeline';
 import { Command } from 'commander';
 import { convertedWeights, newPacksFolder, packDirs } from '../cli.config.ts';
@@ -51,13 +62,7 @@ async function inspect(name: string) {
   }
 }
 
-interface AddFlags {
-  readonly base: string;
-  readonly imageEncoder: string;
-  readonly adapter: string;
-  readonly parser: string;
-  readonly detector: string;
-  readonly recognizer: string;
+interface AddFlags extends PackParts {
   readonly variant?: string;
   readonly title?: string;
   readonly licence?: string;

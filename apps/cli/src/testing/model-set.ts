@@ -1,6 +1,7 @@
 /** A complete model set on disk, in every form in which such files are found. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { PackParts } from '@likeness/models';
 import { clipVocabulary } from '@likeness/pipeline';
 import { ldmFile } from './ldm-names.ts';
 import { tinyConfigs, tinyDetector, tinyRecognizer, type Tensors, type TinyWeights } from './tiny-weights.ts';
@@ -21,16 +22,6 @@ export interface Form {
   readonly oldParser?: boolean;
 }
 
-/** The parts under their names, as `likeness models add` takes them. */
-export interface ModelSetPaths {
-  readonly base: string;
-  readonly imageEncoder: string;
-  readonly adapter: string;
-  readonly parser: string;
-  readonly detector: string;
-  readonly recognizer: string;
-}
-
 const scheduler = {
   _class_name: 'PNDMScheduler',
   beta_start: 0.00085,
@@ -43,7 +34,7 @@ const scheduler = {
   clip_sample: false,
 };
 
-export async function writeModelSet(folder: string, weights: TinyWeights, form: Form = {}): Promise<ModelSetPaths> {
+export async function writeModelSet(folder: string, weights: TinyWeights, form: Form = {}): Promise<PackParts> {
   const precisionOf: PrecisionOf =
     typeof form.precision === 'function' ? form.precision : () => (form.precision as Precision | undefined) ?? 'F32';
   const at = (name: string) => join(folder, name);
