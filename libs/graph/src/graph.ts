@@ -24,6 +24,14 @@ export interface Constant extends Shape {
   readonly literal?: boolean;
 }
 
+/** The values of a constant of float32. */
+export function floatsOf({ bytes }: Constant): Float32Array {
+  const { buffer, byteOffset, byteLength } = bytes();
+  return new Float32Array(buffer, byteOffset, byteLength / 4);
+}
+
+export const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array => new Uint8Array(buffer, byteOffset, byteLength);
+
 /** A graph with static shapes, written node by node; `export.ts` turns it into ONNX. */
 export class Graph {
   readonly name: string;

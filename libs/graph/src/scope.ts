@@ -1,4 +1,4 @@
-import type { Graph } from './graph.ts';
+import { bytesOf, type Graph } from './graph.ts';
 import type { Tensor } from './tensor.ts';
 import { assertShape } from './weights/checkpoint.ts';
 import { elementCount } from './weights/dtypes.ts';
@@ -102,5 +102,3 @@ export class Scope {
     );
   }
 }
-
-const bytesOf = (values: Float32Array): Uint8Array => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);

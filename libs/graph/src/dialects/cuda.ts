@@ -3,7 +3,7 @@
  * (com.microsoft: NhwcConv, GroupNorm and SkipGroupNorm with SiLU, BiasSplitGelu, MultiHeadAttention with packed keys and values), as
  * onnxruntime's transformers/onnx_model_unet.py arrives at by fusing. What is computed in float64 stays so.
  */
-import { Graph, type Attribute, type Constant, type Node } from '../graph.ts';
+import { floatsOf, Graph, type Attribute, type Node } from '../graph.ts';
 import * as op from '../ops/index.ts';
 import type { Shape, Tensor } from '../tensor.ts';
 import { elementCount, toFloat16 } from '../weights/dtypes.ts';
@@ -286,11 +286,6 @@ interface Linear {
 const halved = (dtype: Tensor['dtype']) => (dtype === 'float32' ? 'float16' : dtype);
 const lastOf = (dims: readonly number[]) => [dims[0]!, dims[2]!, dims[3]!, dims[1]!];
 const floatOf = (value: Attribute | undefined) => (typeof value === 'object' && 'float' in value ? value.float : undefined);
-
-function floatsOf({ bytes }: Constant): Float32Array {
-  const { buffer, byteOffset, byteLength } = bytes();
-  return new Float32Array(buffer, byteOffset, byteLength / 4);
-}
 
 /** [out, in, kh, kw] → [out, kh, kw, in] */
 function channelsLast(values: Float32Array, dims: readonly number[]): Float32Array {

@@ -2,10 +2,9 @@
  * 8-bit integers where a processor multiplies them four times as fast as float32 (AVX-512 VNNI, AMX): convolutions between fixed scales,
  * which come from a calibration; linear layers with the scale of each run. Weights have a scale per output channel.
  */
-import type { Constant, Graph, Node } from '../graph.ts';
+import { bytesOf, floatsOf, type Constant, type Graph, type Node } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 import { concat, reshape } from '../ops/layout.ts';
-import { elementCount } from '../weights/dtypes.ts';
 import { rewrite } from './rewrite.ts';
 
 /** The least and the greatest value that a convolution saw and gave. */
@@ -186,11 +185,3 @@ function transposed(bytes: Uint8Array, rows: number, columns: number): Uint8Arra
   for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) result[c * rows + r] = bytes[r * columns + c]!;
   return result;
 }
-
-function floatsOf(stored: Constant): Float32Array {
-  const bytes = stored.bytes();
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-  return new Float32Array(aligned.buffer, aligned.byteOffset, elementCount(stored.dims));
-}
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array => new Uint8Array(buffer, byteOffset, byteLength);
