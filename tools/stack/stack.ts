@@ -3,11 +3,11 @@
  * with the same function, so what they measure is what a user runs.
  */
 import { mkdir } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { migrate, openDb, startEmbeddedPostgres } from '@likeness/platform/db';
+import { freePort } from '@likeness/platform/config';
 import { openDataDirectory, writeAtomically, type DataDirectory } from './data-directory.ts';
 import { seedDefaultTenant } from './seed.ts';
 import { SupervisedProcess } from './supervise.ts';
@@ -184,12 +184,3 @@ function once<T>(work: () => Promise<T>): () => Promise<T> {
   let result: Promise<T> | undefined;
   return () => (result ??= work());
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((done, failed) => {
-    const server = createServer().once('error', failed);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => done(port));
-    });
-  });

@@ -1,11 +1,11 @@
 /** A whole API on a port of its own, against a fresh database and a directory store: what the medium tests talk to. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newId, SCOPES, type Scope, type TenantId } from '@likeness/contracts';
 import { exec, one, openDb, sql, testDatabase, type Db } from '@likeness/platform/db';
 import { newApiKey } from '@likeness/platform/keys';
+import { freePort } from '@likeness/platform/config';
 import { openSealedStore, type SealedStore, type WrappedKey } from '@likeness/platform/storage';
 import { createLogger } from '@likeness/platform/telemetry';
 import { newWebhookSecret } from '@likeness/platform/webhooks';
@@ -92,15 +92,6 @@ export async function startApi(env: Readonly<Record<string, string>> = {}): Prom
     null;
   return { ...parts, dataKey, stop, ...(await actions(parts)) };
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((done, failed) => {
-    const server = createServer().once('error', failed);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => done(port));
-    });
-  });
 
 async function actions({ url, db }: Pick<TestApi, 'url' | 'db'>): Promise<Pick<TestApi, 'tenant' | 'newKey' | 'newTenant' | 'call'>> {
   const newKey: TestApi['newKey'] = async (tenant, scopes, expiresAt) => {

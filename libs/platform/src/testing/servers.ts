@@ -5,10 +5,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, connect } from 'node:net';
+import { connect } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../config/free-port.ts';
 
 export interface TestServer {
   readonly url: string;
@@ -115,15 +116,6 @@ const accepts = (port: number): Promise<boolean> =>
       socket.destroy();
       done(true);
     }).once('error', () => done(false));
-  });
-
-export const freePort = (): Promise<number> =>
-  new Promise((done, failed) => {
-    const server = createServer().once('error', failed);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => done(port));
-    });
   });
 
 /** By its variable, on PATH, or where set-up has put what it built. */
