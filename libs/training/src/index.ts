@@ -1,0 +1,1 @@
+export { GradientError, type GradientErrorCode } from './gradients/errors.ts';
