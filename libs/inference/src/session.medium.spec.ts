@@ -41,6 +41,17 @@ describe('a session', () => {
     await session.release();
   });
 
+  it('writes an output into an array it is given', async () => {
+    const session = await createSession({ bytes: addition(), name: 'adder', threads: 1 });
+    const [one, state] = [float32([1, 2], Float32Array.of(1, 2)), float32([1, 2])];
+    const { sum } = await session.run({ a: one, b: one }, { sum: state });
+    expect(sum).toBe(state);
+    expect(state.data).toEqual(Float32Array.of(2, 4));
+    await expect(session.run({ a: one, b: one }, { product: state })).rejects.toThrow('adder has no output "product"');
+    await expect(session.run({ a: one, b: one }, { sum: int64([1, 2], [0, 0]) })).rejects.toThrow('takes "sum" as float32');
+    await session.release();
+  });
+
   it('refuses feeds that do not fit, by name', async () => {
     const session = await createSession({ bytes: addition(), name: 'adder', threads: 1 });
     const good = float32([1, 2]);

@@ -18,8 +18,11 @@ export type Outputs = Record<string, Tensor>;
 export interface Session {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
-  /** Runs the graph. Native code holds this thread until it is done. Throws `invalid_argument`, `gpu_out_of_memory`, `inference_failed`. */
-  run(feeds: Feeds): Promise<Outputs>;
+  /**
+   * Runs the graph. Native code holds this thread until it is done. Outputs that `into` names are written into its arrays (which no feed
+   * may share) and come back as them. Throws `invalid_argument`, `gpu_out_of_memory`, `inference_failed`.
+   */
+  run(feeds: Feeds, into?: Feeds): Promise<Outputs>;
   /** Gives the memory back to the system. The session cannot be used afterwards. */
   release(): Promise<void>;
 }
@@ -160,21 +163,26 @@ function wrap(ort: typeof Ort, native: Ort.InferenceSession, what: string): Sess
   return {
     inputs,
     outputs,
-    async run(feeds) {
+    async run(feeds, into = {}) {
       const given = Object.fromEntries(inputs.map((input) => [input.name, toOrt(ort, input, feeds[input.name], what)]));
-      for (const name of Object.keys(feeds)) {
-        if (!(name in given))
-          throw new InferenceError('invalid_argument', `${what} has no input "${name}".`, { inputs: inputs.map((p) => p.name) });
-      }
+      assertKnown(feeds, inputs, `${what} has no input`);
+      assertKnown(into, outputs, `${what} has no output`);
+      const wanted = outputs.map((output) => [output.name, into[output.name] ? toOrt(ort, output, into[output.name], what) : null]);
       try {
-        const results = await native.run(given);
-        return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, fromOrt(value)]));
+        const results = await native.run(given, Object.fromEntries(wanted) as Ort.InferenceSession.FetchesType);
+        return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, into[name] ?? fromOrt(value)]));
       } catch (cause) {
         throw runtimeError('inference_failed', `Running ${what} failed`, cause);
       }
     },
     release: () => native.release(),
   };
+}
+
+function assertKnown(tensors: Feeds, ports: readonly Port[], otherwise: string): void {
+  const known = new Set(ports.map(({ name }) => name));
+  for (const name of Object.keys(tensors))
+    if (!known.has(name)) throw new InferenceError('invalid_argument', `${otherwise} "${name}".`, { known: [...known] });
 }
 
 function port(meta: Ort.InferenceSession.ValueMetadata): Port {
@@ -190,13 +198,12 @@ function dtypeOf(type: string, name: string): DType {
   return type as DType;
 }
 
-function toOrt(ort: typeof Ort, input: Port, tensor: Tensor | undefined, what: string): Ort.Tensor {
-  if (!tensor) throw new InferenceError('invalid_argument', `${what} needs the input "${input.name}".`, { input: input.name });
-  const fits =
-    input.dims.length === tensor.dims.length && input.dims.every((d, i) => typeof d === 'string' || d < 0 || d === tensor.dims[i]);
-  if (input.dtype !== tensor.dtype || !fits || tensor.data.length !== elementCount(tensor.dims)) {
-    const message = `${what} takes "${input.name}" as ${input.dtype}[${input.dims.join(', ')}], got ${tensor.dtype}[${tensor.dims.join(', ')}] of ${tensor.data.length} elements.`;
-    throw new InferenceError('invalid_argument', message, { input: input.name });
+function toOrt(ort: typeof Ort, { name, dtype, dims }: Port, tensor: Tensor | undefined, what: string): Ort.Tensor {
+  if (!tensor) throw new InferenceError('invalid_argument', `${what} needs the input "${name}".`, { port: name });
+  const fits = dims.length === tensor.dims.length && dims.every((d, i) => typeof d === 'string' || d < 0 || d === tensor.dims[i]);
+  if (dtype !== tensor.dtype || !fits || tensor.data.length !== elementCount(tensor.dims)) {
+    const message = `${what} takes "${name}" as ${dtype}[${dims.join(', ')}], got ${tensor.dtype}[${tensor.dims.join(', ')}] of ${tensor.data.length} elements.`;
+    throw new InferenceError('invalid_argument', message, { port: name });
   }
   // Node 24 has Float16Array and the runtime insists on it; older versions get the bit patterns.
   const data = tensor.dtype === 'float16' ? halves(tensor.data) : tensor.data;
