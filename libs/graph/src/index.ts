@@ -13,6 +13,6 @@ export { Checkpoint, type StoredTensor } from './weights/checkpoint.ts';
 export type { StoredType } from './weights/dtypes.ts';
 export { hashWeights, type HashOptions } from './weights/hash.ts';
 export { openCheckpoint } from './weights/open-checkpoint.ts';
-export type { Place, WeightSource } from './weights/source.ts';
+export type { Learning, Place, WeightSource } from './weights/source.ts';
 export { unzipEntry } from './weights/unzip.ts';
 export { renamed, sharded, withoutPrefix } from './weights/views.ts';

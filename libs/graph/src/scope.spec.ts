@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Graph } from './graph.ts';
 import { Scope } from './scope.ts';
+import type { Tensor } from './tensor.ts';
 import { countingSource } from './testing/tensors.ts';
+import type { WeightSource } from './weights/source.ts';
+import { withoutPrefix } from './weights/views.ts';
 
 const root = (path?: string) =>
   Scope.root(new Graph('test'), countingSource({ 'a.0.weight': [4, 3], 'a.0.bias': [4], 'b.weight': [2] }), path);
@@ -48,5 +51,27 @@ describe('scope', () => {
       [6, 7, 8, 9, 10, 11],
     ]);
     expect(second).toMatchObject({ name: 'a.0.weight[2:4]', dims: [2, 3] });
+  });
+
+  it('takes what is being learned as an input, in parts too, and hands over what follows the data', () => {
+    const updates = new Map<string, Tensor>();
+    const source: WeightSource = {
+      ...countingSource({ 'a.weight': [4, 3], 'a.bias': [4] }),
+      learning: {
+        has: (key) => key === 'a.weight',
+        input: (graph, key, dims) => graph.input(key, 'float32', dims),
+        update: (key, next) => updates.set(key, next),
+      },
+    };
+    const graph = new Graph('learning');
+    const s = Scope.root(graph, withoutPrefix(source, 'a.'));
+    const [first, second] = s.parts('weight', [4, 3], 2);
+    const bias = s.weight('bias', [4]);
+    expect(graph.inputs).toEqual([expect.objectContaining({ name: 'a.weight', dims: [4, 3] })]);
+    expect(graph.nodes).toEqual([expect.objectContaining({ op: 'Split', inputs: graph.inputs, outputs: [first, second] })]);
+    expect(graph.constants.has(bias.name)).toBe(true);
+    expect([s.learns('weight'), s.learns('bias')]).toEqual([true, false]);
+    s.update('weight', first!);
+    expect([...updates]).toEqual([['a.weight', first]]);
   });
 });

@@ -1,4 +1,5 @@
 import { bytesOf, type Graph } from './graph.ts';
+import { split } from './ops/layout.ts';
 import type { Tensor } from './tensor.ts';
 import { assertShape } from './weights/checkpoint.ts';
 import { elementCount } from './weights/dtypes.ts';
@@ -35,10 +36,11 @@ export class Scope {
     return this.path === '' ? name : `${this.path}.${name}`;
   }
 
-  /** The tensor stored under `name`, as float32. Throws `weight_missing`, `weight_shape`, `weight_read_twice`. */
+  /** The tensor stored under `name`, as float32: a constant, or an input where it is being learned. Throws `weight_missing`, `weight_shape`, `weight_read_twice`. */
   weight(name: string, dims: readonly number[]): Tensor {
     const key = this.claim(name, dims);
     const { source } = this;
+    if (source.learning?.has(key)) return source.learning.input(this.graph, key, dims);
     return this.graph.constant({
       name: key,
       dtype: 'float32',
@@ -53,6 +55,7 @@ export class Scope {
   parts(name: string, dims: readonly number[], count: number): Tensor[] {
     const key = this.claim(name, dims);
     const { source } = this;
+    if (source.learning?.has(key)) return split(source.learning.input(this.graph, key, dims), count, 0);
     const place = source.place(key);
     const rows = dims[0]! / count;
     const size = elementCount(dims) / count;
@@ -72,6 +75,16 @@ export class Scope {
   /** A tensor computed from stored ones; `recipe` names how, the keys of `compute` must have been claimed. */
   derived(name: string, dims: readonly number[], recipe: string, compute: () => Float32Array): Tensor {
     return this.graph.constant({ name: this.key(name), dtype: 'float32', dims, recipe, bytes: () => bytesOf(compute()) });
+  }
+
+  /** Whether the tensor under `name` is being learned: then `weight` gives an input of the graph, and its numbers are not known here. */
+  learns(name: string): boolean {
+    return this.source.learning?.has(this.key(name)) ?? false;
+  }
+
+  /** For a tensor that is being learned and follows the data: what it holds after the step. */
+  update(name: string, next: Tensor): void {
+    this.source.learning?.update(this.key(name), next);
   }
 
   /** Marks a key as read, after checking that it is there with this shape; returns the key. */

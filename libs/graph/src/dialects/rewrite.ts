@@ -21,7 +21,11 @@ export function rewrite(graph: Graph, rule: Rule): Graph {
     const [output] = node.outputs as [Tensor];
     const inputs = node.inputs.map((input) => input && take(input));
     if (outputs.has(output.name)) result.output(output.name, inputs[0]!);
-    else values.set(output.name, rule(node, inputs) ?? result.node(node.op, inputs, output, node.attributes, node.domain));
+    else {
+      const ruled = rule(node, inputs);
+      const made = ruled ? [ruled] : result.nodeOfMany(node.op, inputs, node.outputs, node.attributes, node.domain);
+      for (const [i, { name }] of node.outputs.entries()) if (made[i]) values.set(name, made[i]);
+    }
   }
   return result;
 }

@@ -1,4 +1,4 @@
-import { axisOf, type Tensor } from '../tensor.ts';
+import { axisOf, type Shape, type Tensor } from '../tensor.ts';
 import { elementCount } from '../weights/dtypes.ts';
 
 /** One dimension may be −1: it takes what the others leave. */
@@ -50,6 +50,15 @@ export function slice(x: Tensor, axis: number, begin: number, end: number): Tens
 export function chunk(x: Tensor, parts: number, axis: number): Tensor[] {
   const width = x.dims[axisOf(axis, x.dims.length)]! / parts;
   return Array.from({ length: parts }, (_, i) => slice(x, axis, i * width, (i + 1) * width));
+}
+
+/** The same in one node, which suits a tensor whose gradient is asked for. */
+export function split(x: Tensor, parts: number, axis: number): Tensor[] {
+  const at = axisOf(axis, x.dims.length);
+  const width = x.dims[at]! / parts;
+  if (!Number.isInteger(width)) throw new RangeError(`${parts} equal parts cannot be had of axis ${at} of [${x.dims.join(', ')}].`);
+  const part = { dtype: x.dtype, dims: x.dims.with(at, width) };
+  return x.graph.nodeOfMany('Split', [x], new Array<Shape>(parts).fill(part), { axis: at, num_outputs: parts });
 }
 
 /** Repeats dimensions of size 1. */

@@ -14,6 +14,25 @@ export function groupNorm(x: Tensor, scale: Tensor, bias: Tensor, groups: number
 export const batchNorm = (x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: number): Tensor =>
   x.graph.node('BatchNormalization', [x, scale, bias, mean, variance], x, { epsilon: { float: epsilon } });
 
+/**
+ * Per channel, with the statistics of the batch. Also what the running ones become: momentum·(of the batch) + (1 − momentum)·running, as
+ * torch counts momentum, with the variance of the n values of the batch over n (torch: over n − 1).
+ */
+export function batchNormOfBatch(
+  x: Tensor,
+  scale: Tensor,
+  bias: Tensor,
+  running: { readonly mean: Tensor; readonly variance: Tensor },
+  epsilon: number,
+  momentum: number,
+): { y: Tensor; mean: Tensor; variance: Tensor } {
+  const { mean: runningMean, variance: runningVariance } = running;
+  const attributes = { epsilon: { float: epsilon }, momentum: { float: 1 - momentum }, training_mode: 1 };
+  const inputs = [x, scale, bias, runningMean, runningVariance];
+  const [y, mean, variance] = x.graph.nodeOfMany('BatchNormalization', inputs, [x, runningMean, runningVariance], attributes);
+  return { y: y!, mean: mean!, variance: variance! };
+}
+
 /** Over all but the two first axes, without scale and bias: [B, C, …]. */
 export function instanceNorm(x: Tensor, epsilon: number): Tensor {
   const channels = x.dims[1]!;

@@ -12,6 +12,8 @@ function view(
     const name = stored(key);
     return name === undefined ? undefined : use(name);
   };
+  const missing = (key: string) => new WeightError('weight_missing', `${source.name} has no tensor "${key}".`);
+  const { learning } = source;
   return {
     name: source.name,
     fingerprint: `${source.fingerprint} ${how}`,
@@ -21,8 +23,17 @@ function view(
     place: (key) => through(key, (name) => source.place(name)),
     read(key, shape) {
       const values = through(key, (name) => source.read(name, shape));
-      if (!values) throw new WeightError('weight_missing', `${source.name} has no tensor "${key}".`);
+      if (!values) throw missing(key);
       return values;
+    },
+    learning: learning && {
+      has: (key) => through(key, (name) => learning.has(name)) ?? false,
+      input(graph, key, shape) {
+        const value = through(key, (name) => learning.input(graph, name, shape));
+        if (!value) throw missing(key);
+        return value;
+      },
+      update: (key, next) => through(key, (name) => learning.update(name, next)),
     },
   };
 }

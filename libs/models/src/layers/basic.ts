@@ -34,15 +34,17 @@ export function groupNorm(s: Scope, x: Tensor, groups: number, epsilon: number):
   return op.groupNorm(x, s.weight('weight', width), s.weight('bias', width), groups, epsilon);
 }
 
-/** Evaluation mode: the stored statistics are used. */
-export function batchNorm(s: Scope, x: Tensor): Tensor {
+/**
+ * With the stored statistics (torch's evaluation mode); where these are being learned, with the ones of the batch, which the stored ones
+ * follow (training mode).
+ */
+export function batchNorm(s: Scope, x: Tensor, epsilon = 1e-5): Tensor {
   const width = [x.dims[1]!];
-  return op.batchNorm(
-    x,
-    s.weight('weight', width),
-    s.weight('bias', width),
-    s.weight('running_mean', width),
-    s.weight('running_var', width),
-    1e-5,
-  );
+  const [scale, bias] = [s.weight('weight', width), s.weight('bias', width)];
+  const [mean, variance] = [s.weight('running_mean', width), s.weight('running_var', width)];
+  if (!s.learns('running_mean')) return op.batchNorm(x, scale, bias, mean, variance, epsilon);
+  const next = op.batchNormOfBatch(x, scale, bias, { mean, variance }, epsilon, 0.1);
+  s.update('running_mean', next.mean);
+  s.update('running_var', next.variance);
+  return next.y;
 }

@@ -1,11 +1,15 @@
-import type { Scope, Tensor } from '@likeness/graph';
+import { op, type Scope, type Tensor } from '@likeness/graph';
 
 /**
  * The weight of a linear layer with its LoRA merged in: W + scale · up · down, [out, in]; summed in double precision and rounded
- * once. Keys: `weight` of the layer, `down.weight` [rank, in] and `up.weight` [out, rank] of the LoRA.
+ * once, or by the graph where one of the three is being learned. Keys: `weight` of the layer, `down.weight` [rank, in] and `up.weight` [out, rank] of the LoRA.
  */
 export function mergeLora(layer: Scope, dims: readonly [number, number], lora: Scope, rank: number, scale: number): Tensor {
   const [out, width] = dims;
+  if (layer.learns('weight') || lora.learns('down.weight') || lora.learns('up.weight')) {
+    const product = op.matmul(lora.weight('up.weight', [out, rank]), lora.weight('down.weight', [rank, width]));
+    return op.add(layer.weight('weight', dims), scale === 1 ? product : op.mul(product, scale));
+  }
   const weight = layer.claim('weight', dims);
   const down = lora.claim('down.weight', [rank, width]);
   const up = lora.claim('up.weight', [out, rank]);
