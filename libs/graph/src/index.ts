@@ -14,5 +14,6 @@ export type { StoredType } from './weights/dtypes.ts';
 export { hashWeights, type HashOptions } from './weights/hash.ts';
 export { openCheckpoint } from './weights/open-checkpoint.ts';
 export type { Learning, Place, WeightSource } from './weights/source.ts';
+export { writeSafetensors, type WrittenTensor } from './weights/write-safetensors.ts';
 export { unzipEntry } from './weights/unzip.ts';
 export { renamed, sharded, withoutPrefix } from './weights/views.ts';
