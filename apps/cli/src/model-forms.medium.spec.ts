@@ -114,7 +114,16 @@ describe('a model set', () => {
       (p) => ({ recognizer: p.detector }),
       /det_10g\.onnx is no face recogniser: it takes pictures of 640 × 640/,
     ],
-    ['a checkpoint for an ONNX file', (p) => ({ detector: p.parser }), /face_parsing\.pth: model/],
+    [
+      'a parser for a detector',
+      (p) => ({ detector: p.parser }),
+      /face_parsing\.pth: "backbone\.stem\.0\.weight" of 4 dimensions is needed, found none/,
+    ],
+    [
+      'a parser for a recogniser',
+      (p) => ({ recognizer: p.parser }),
+      /face_parsing\.pth: "fc\.weight" of 2 dimensions is needed, found none/,
+    ],
   ])('is not made with %s, and leaves nothing behind', async (_, change, message) => {
     const adding = addPack(packs(), { name: 'wrong' }, { ...paths, ...change(paths) });
     await expect(adding).rejects.toThrow(message);

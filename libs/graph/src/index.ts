@@ -12,7 +12,7 @@ export { WeightError, type WeightErrorCode } from './weights/errors.ts';
 export { Checkpoint, type StoredTensor } from './weights/checkpoint.ts';
 export type { StoredType } from './weights/dtypes.ts';
 export { hashWeights, type HashOptions } from './weights/hash.ts';
-export { openCheckpoint } from './weights/open-checkpoint.ts';
+export { isCheckpoint, openCheckpoint } from './weights/open-checkpoint.ts';
 export type { Learning, Place, WeightSource } from './weights/source.ts';
 export { writeSafetensors, type WrittenTensor } from './weights/write-safetensors.ts';
 export { unzipEntry } from './weights/unzip.ts';

@@ -30,6 +30,8 @@ const Network = z.union([Folder, Drawn, Part]);
 
 /** A checkpoint whose configuration follows from its tensors. */
 const Checkpoint = z.strictObject({ file: path });
+/** A network that has no configuration file: a checkpoint, or weights by the hash rule. */
+const FaceNetwork = z.union([Checkpoint, z.strictObject({ config: Drawn.shape.config.default({}), weights: HashWeights })]);
 
 const side = z.int().positive();
 const range = z.strictObject({ min: side, max: side, step: side });
@@ -74,13 +76,16 @@ const ConsistentIdManifest = z.strictObject({
   image_encoder: Network,
   /** Facial encoder, identity projection and adapter in one checkpoint. */
   consistentid: z.union([Checkpoint, Drawn]),
-  parser: z.union([Checkpoint, z.strictObject({ weights: HashWeights })]),
-  /** SCRFD as ONNX, or its 10G form with weights by rule. Null: the centred square of the picture is taken for the face. */
-  detector: z.union([Checkpoint, z.strictObject({ weights: HashWeights })]).nullable(),
-  /** ArcFace as ONNX. */
-  recognizer: z.union([Checkpoint, Drawn]),
+  /** BiSeNet. */
+  parser: FaceNetwork,
+  /** SCRFD as ONNX, or the tensors of one. Null: the centred square of the picture is taken for the face. */
+  detector: FaceNetwork.nullable(),
+  /** ArcFace as ONNX, or the tensors of an iresnet. */
+  recognizer: FaceNetwork,
   /** Side of the parser's square input. */
   parser_size: z.int().min(32).default(512),
+  /** Side of the detector's square input, where an ONNX file leaves it open. */
+  detector_size: z.int().min(32).multipleOf(32).default(640),
   /** `reference` copies the RGB/BGR mix-up the published SD1.5 pipeline was used with. */
   face_channel_order: z.enum(['reference', 'bgr']).default('reference'),
   /** What every file must be, where the pack was made from files: their names as above, relative to the pack's folder. */
@@ -96,6 +101,7 @@ export type ConsistentIdManifest = z.infer<typeof ConsistentIdManifest>;
 export type NetworkSource = z.infer<typeof Network>;
 export type CheckpointSource = z.infer<typeof Checkpoint>;
 export type DrawnSource = z.infer<typeof Drawn>;
+export type FaceNetworkSource = z.infer<typeof FaceNetwork>;
 export type HashWeights = z.infer<typeof HashWeights>;
 
 /** A manifest and where it lies; paths in it are relative to `folder`. */

@@ -2,25 +2,19 @@
  * What a model folder says about itself: config.json of diffusers and transformers with the libraries' own defaults for absent
  * fields (diffusers v0.23.0, transformers v4.31), and dimensions read from the tensors of files that have no configuration.
  */
-import { WeightError, type WeightSource } from '@likeness/graph';
+import type { WeightSource } from '@likeness/graph';
 import { z } from 'zod';
-import type { AutoencoderConfig } from './architectures/autoencoder-kl.ts';
-import type { BiSeNetConfig } from './architectures/bisenet.ts';
 import type { ClipTextConfig } from './architectures/clip-text.ts';
 import type { ClipVisionConfig } from './architectures/clip-vision.ts';
 import type { FacialEncoderConfig } from './architectures/facial-encoder.ts';
 import type { IdentityProjectionConfig } from './architectures/identity-projection.ts';
-import type { IResNetConfig } from './architectures/iresnet.ts';
 import type { IpAdapterConfig } from './architectures/ip-adapter.ts';
 import type { AdapterConfig, UNetConfig } from './architectures/unet.ts';
+import type { AutoencoderConfig } from './autoencoders.ts';
+import { count, layersOf, parse, shapeOf } from './config-sources.ts';
 import { ModelError } from './errors.ts';
 import type { QueryResamplerConfig } from './layers/resampler.ts';
 
-/** No width, depth or vocabulary of a published model comes near. */
-const count = z
-  .int()
-  .positive()
-  .max(1 << 20);
 const absent = z.null().optional();
 
 const clipEncoder = {
@@ -53,7 +47,15 @@ const clipVisionFile = z.object({
   projection_dim: count.default(512),
 });
 
-const autoencoderFile = z.object({
+const latentScale = {
+  scaling_factor: z.number().positive().default(0.18215),
+  latents_mean: z.array(z.number()).nullable().default(null),
+  latents_std: z.array(z.number().positive()).nullable().default(null),
+};
+
+const autoencoderKlFile = z.object({
+  ...latentScale,
+  _class_name: z.literal('AutoencoderKL'),
   act_fn: z.literal('silu').default('silu'),
   in_channels: count.default(3),
   out_channels: count.default(3),
@@ -63,10 +65,25 @@ const autoencoderFile = z.object({
   up_block_types: z.array(z.literal('UpDecoderBlock2D')).min(1).default(['UpDecoderBlock2D']),
   layers_per_block: count.default(1),
   norm_num_groups: count.default(32),
-  scaling_factor: z.number().positive().default(0.18215),
   mid_block_add_attention: z.literal(true).default(true),
   use_quant_conv: z.literal(true).default(true),
   use_post_quant_conv: z.literal(true).default(true),
+});
+
+/** The class is this project's own; its defaults are those of the pack `nano`. */
+const autoencoderPatchFile = z.object({
+  ...latentScale,
+  scaling_factor: z.number().positive().default(1),
+  _class_name: z.literal('AutoencoderPatch'),
+  act_fn: z.literal('silu').default('silu'),
+  in_channels: count.default(3),
+  out_channels: count.default(3),
+  latent_channels: count.default(8),
+  patch_size: count.default(8),
+  block_out_channels: z.array(count).min(1).default([128, 64]),
+  upsample_factors: z.array(count).min(1).default([2, 4]),
+  layers_per_block: count.default(2),
+  norm_num_groups: count.default(32),
 });
 
 /** One number for all levels, or one per level. */
@@ -178,22 +195,6 @@ const ipAdapterFile = z.discriminatedUnion('variant', [
   identityProjectionFile.extend({ variant: z.literal('faceid-plus') }),
 ]);
 
-const iresnetFile = z.object({
-  layers: z.tuple([count, count, count, count]),
-  num_features: count.default(512),
-});
-
-function parse<S extends z.ZodType>(what: string, schema: S, json: unknown): z.output<S> {
-  const result = schema.safeParse(json);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues as [z.core.$ZodIssue];
-  const found = issue.path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], json);
-  throw new ModelError(
-    'model_config_invalid',
-    `${what} configuration: "${issue.path.join('.')}" is ${JSON.stringify(found)}: ${issue.message}.`,
-  );
-}
-
 export const clipTextConfig = (json: unknown): ClipTextConfig => parse('CLIP text', clipTextFile, json);
 
 /** Of a file for the image tower alone, or of one for both towers, which holds the tower's part under `vision_config`. */
@@ -206,8 +207,6 @@ export function clipVisionConfig(json: unknown): ClipVisionConfig {
   return parse('CLIP vision', clipVisionFile, typeof part === 'object' && part !== null ? { ...part, projection_dim } : json);
 }
 
-export const bisenetConfig = (json: unknown): BiSeNetConfig => parse('BiSeNet', z.object({ n_classes: count.default(19) }), json);
-export const iresnetConfig = (json: unknown): IResNetConfig => parse('IResNet', iresnetFile, json);
 export const facialEncoderConfig = (json: unknown): FacialEncoderConfig => parse('FacialEncoder', facialEncoderFile, json);
 export const identityProjectionConfig = (json: unknown): IdentityProjectionConfig =>
   parse('identity projection', identityProjectionFile, json);
@@ -215,9 +214,24 @@ export const identityProjectionConfig = (json: unknown): IdentityProjectionConfi
 export const ipAdapterConfig = (json: unknown): IpAdapterConfig => parse('IP-Adapter', ipAdapterFile, json);
 export const instantIdConfig = (json: unknown): QueryResamplerConfig => parse('InstantID resampler', resamplerFile, json);
 
-/** With the factor between the autoencoder's own latents and those of the UNet. */
-export const autoencoderConfig = (json: unknown): AutoencoderConfig & { readonly scaling_factor: number } =>
-  parse('AutoencoderKL', autoencoderFile, json);
+/** Of either class, by its `_class_name`; a file without one is of AutoencoderKL. */
+export function autoencoderConfig(json: Readonly<Record<string, unknown>>): AutoencoderConfig {
+  const file = z.discriminatedUnion('_class_name', [autoencoderKlFile, autoencoderPatchFile]);
+  const config = parse('autoencoder', file, { _class_name: 'AutoencoderKL', ...json });
+  const invalid = (message: string) => new ModelError('model_config_invalid', `autoencoder configuration: ${message}.`);
+  for (const field of ['latents_mean', 'latents_std'] as const) {
+    const values = config[field];
+    if (values && values.length !== config.latent_channels)
+      throw invalid(`"${field}" has ${values.length} entries for ${config.latent_channels} latent channels`);
+  }
+  if (config._class_name === 'AutoencoderPatch') {
+    const { block_out_channels: widths, upsample_factors: factors, patch_size } = config;
+    if (factors.length !== widths.length) throw invalid(`"upsample_factors" has ${factors.length} entries for ${widths.length} stages`);
+    const product = factors.reduce((n, factor) => n * factor, 1);
+    if (product !== patch_size) throw invalid(`"upsample_factors" make ${product} pixels of a latent, and "patch_size" is ${patch_size}`);
+  }
+  return config;
+}
 
 /** With the latent size the model was trained at, where the file says it. */
 export function unetConfig(json: unknown): UNetConfig & { readonly sample_size: number | null } {
@@ -300,23 +314,4 @@ export function identityProjectionConfigOf(
 export function adapterConfigOf(source: WeightSource, tokens: number, lora_scale = 1): AdapterConfig {
   const rank = source.has('0.to_q_lora.down.weight') ? shapeOf(source, '0.to_q_lora.down.weight', 2)[0]! : 0;
   return { rank, tokens, lora_scale };
-}
-
-function shapeOf(source: WeightSource, key: string, rank: number): readonly number[] {
-  const shape = source.shape(key);
-  if (shape?.length !== rank) {
-    throw new WeightError(
-      shape ? 'weight_shape' : 'weight_missing',
-      `${source.name}: "${key}" of ${rank} dimensions is needed, found ${shape ? `[${shape.join(', ')}]` : 'none'}.`,
-    );
-  }
-  return shape;
-}
-
-/** How many numbered layers lie below a prefix. */
-function layersOf(source: WeightSource, prefix: string): number {
-  const numbers = (source.keys ?? []).flatMap((key) =>
-    key.startsWith(`${prefix}.`) ? Number.parseInt(key.slice(prefix.length + 1), 10) : [],
-  );
-  return Math.max(-1, ...numbers) + 1;
 }

@@ -3,23 +3,15 @@
  * `exportGraph` of @likeness/graph turns a graph into ONNX.
  */
 import { Graph, op, Scope, type Tensor, type WeightSource } from '@likeness/graph';
-import {
-  autoencoderWeights,
-  decode,
-  decoderIgnored,
-  encode,
-  encoderIgnored,
-  latentFactor,
-  type AutoencoderConfig,
-} from './architectures/autoencoder-kl.ts';
 import { bisenet, bisenetIgnored, type BiSeNetConfig } from './architectures/bisenet.ts';
 import { clipText, clipTextIgnored, type ClipTextConfig } from './architectures/clip-text.ts';
 import { clipVision, clipVisionIgnored, type ClipVisionConfig } from './architectures/clip-vision.ts';
 import { visualProjection, type FacialEncoderConfig } from './architectures/facial-encoder.ts';
 import { identityProjection, type IdentityProjectionConfig } from './architectures/identity-projection.ts';
 import { iresnet, iresnetIgnored, type IResNetConfig } from './architectures/iresnet.ts';
-import { scrfd } from './architectures/scrfd.ts';
+import { scrfd, scrfdIgnored, type ScrfdConfig } from './architectures/scrfd.ts';
 import { unet, type AdapterConfig, type UNetConfig } from './architectures/unet.ts';
+import { autoencoderOf, type AutoencoderConfig } from './autoencoders.ts';
 import { fuse } from './layers/fuse.ts';
 
 /** Adds the wanted outputs, all unless `outputs` names some; what only the others need is left out of the graph. */
@@ -65,25 +57,27 @@ export function vaeDecoderGraph(
   config: AutoencoderConfig,
   { batch = 1, height, width }: { batch?: number; height: number; width: number },
 ): Graph {
+  const autoencoder = autoencoderOf(config);
   const graph = new Graph('vae-decoder');
-  const s = Scope.root(graph, autoencoderWeights(weights));
-  const sample = decode(s, graph.input('latents', 'float32', [batch, config.latent_channels, height, width]), config);
-  s.assertAllRead(decoderIgnored);
+  const s = Scope.root(graph, autoencoder.weights(weights));
+  const sample = autoencoder.decode(s, graph.input('latents', 'float32', [batch, config.latent_channels, height, width]));
+  s.assertAllRead(autoencoder.ignored.decode);
   return finish(graph, { sample });
 }
 
-/** pixels [B, 3, H, W] → mean, logvar [B, z, H/f, W/f]. */
+/** pixels [B, 3, H, W] → mean, of AutoencoderKL also logvar [B, z, H/f, W/f]. */
 export function vaeEncoderGraph(
   weights: WeightSource,
   config: AutoencoderConfig,
   { batch = 1, height, width }: { batch?: number; height: number; width: number },
 ): Graph {
-  const factor = latentFactor(config);
+  const autoencoder = autoencoderOf(config);
+  const { factor } = autoencoder;
   if (height % factor !== 0 || width % factor !== 0) throw new RangeError(`A picture of ${width} × ${height} is no multiple of ${factor}.`);
   const graph = new Graph('vae-encoder');
-  const s = Scope.root(graph, autoencoderWeights(weights));
-  const computed = encode(s, graph.input('pixels', 'float32', [batch, config.in_channels, height, width]), config);
-  s.assertAllRead(encoderIgnored);
+  const s = Scope.root(graph, autoencoder.weights(weights));
+  const computed = autoencoder.encode(s, graph.input('pixels', 'float32', [batch, config.in_channels, height, width]));
+  s.assertAllRead(autoencoder.ignored.encode);
   return finish(graph, computed);
 }
 
@@ -186,7 +180,7 @@ export function facialEncoderGraph(
   return finish(graph, { fused_embeds: fused, region_tokens: regionTokens });
 }
 
-/** id_embeds [B, 512], clip_embeds [B, T, D] → tokens [B, n, C]. */
+/** id_embeds [B, F], clip_embeds [B, T, D] → tokens [B, n, C]. */
 export function identityProjectionGraph(
   weights: WeightSource,
   config: IdentityProjectionConfig,
@@ -213,7 +207,7 @@ export function faceParsingGraph(
   return finish(graph, computed, outputs);
 }
 
-/** image [B, 3, 112, 112] → embedding [B, 512]. */
+/** image [B, 3, 112, 112] → embedding [B, D]. */
 export function faceRecognitionGraph(weights: WeightSource, config: IResNetConfig, { batch = 1 } = {}): Graph {
   const graph = new Graph('face-recognition');
   const s = Scope.root(graph, weights);
@@ -222,12 +216,12 @@ export function faceRecognitionGraph(weights: WeightSource, config: IResNetConfi
   return finish(graph, { embedding });
 }
 
-/** image [1, 3, S, S] in −1 … 1 → the nine outputs of the detector, scores first. */
-export function faceDetectionGraph(weights: WeightSource, { size = 640 } = {}): Graph {
+/** image [B, 3, S, S] in −1 … 1, S a multiple of 32 → the nine outputs of the detector, scores first, the rows of a batch one after another. */
+export function faceDetectionGraph(weights: WeightSource, config: ScrfdConfig, { batch = 1, size = 640 } = {}): Graph {
   if (size % 32 !== 0) throw new RangeError(`The detector's input must be a multiple of 32, got ${size}.`);
   const graph = new Graph('face-detection');
   const s = Scope.root(graph, weights);
-  const computed = scrfd(s, graph.input('image', 'float32', [1, 3, size, size]));
-  s.assertAllRead();
+  const computed = scrfd(s, graph.input('image', 'float32', [batch, 3, size, size]), config);
+  s.assertAllRead(scrfdIgnored);
   return finish(graph, computed);
 }

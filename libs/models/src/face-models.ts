@@ -21,9 +21,8 @@ export function readRecognizer(file: string): OnnxModel {
   if (sides.some((side) => side !== null && side > 0 && side !== 112))
     throw unsuitable(model, 'face recogniser', `takes pictures of ${sides.join(' × ')}, not of 112 × 112`);
   const [output, ...others] = model.outputs;
-  const width = output?.dims.at(-1);
-  if (!output || others.length > 0 || (typeof width === 'number' && width > 0 && width !== 512))
-    throw unsuitable(model, 'face recogniser', `has the outputs ${shown(model.outputs)}; an embedding is [1, 512]`);
+  if (!output || others.length > 0)
+    throw unsuitable(model, 'face recogniser', `has the outputs ${shown(model.outputs)}; an embedding is [1, F]`);
   return model;
 }
 

@@ -2,14 +2,12 @@ import { countMacs, dialects, hashWeights, print, type Graph } from '@likeness/g
 import { describe, expect, it } from 'vitest';
 import {
   autoencoderConfig,
-  bisenetConfig,
   clipTextConfig,
   clipVisionConfig,
   facialEncoderConfig,
   identityProjectionConfig,
   instantIdConfig,
   ipAdapterConfig,
-  iresnetConfig,
   unetConfig,
 } from './checkpoints.ts';
 import { fastComposerGraph, instantIdGraph, ipAdapterGraph, photoMakerGraph } from './compile-adapters.ts';
@@ -26,6 +24,7 @@ import {
   vaeEncoderGraph,
   visualProjectionGraph,
 } from './compile.ts';
+import { bisenetConfig, iresnetConfig, scrfdConfig } from './face-checkpoints.ts';
 
 const weights = hashWeights(1);
 const clip = { hidden_size: 16, intermediate_size: 32, num_hidden_layers: 2, num_attention_heads: 2 };
@@ -100,7 +99,7 @@ describe('printed graphs', () => {
         }),
     ],
     ['face-parsing', () => faceParsingGraph(weights, bisenetConfig({}), { height: 40, width: 72 })],
-    ['face-detection', () => faceDetectionGraph(weights, { size: 64 })],
+    ['face-detection', () => faceDetectionGraph(weights, scrfdConfig({}), { size: 64 })],
     ['face-recognition', () => faceRecognitionGraph(weights, iresnetConfig({ layers: [2, 1, 1, 1] }))],
     ...ipAdapters.map((config): [string, () => Graph] => [
       `ip-adapter-${config.variant}`,
@@ -176,7 +175,7 @@ describe('size of the published networks', () => {
   });
 
   it('SCRFD-10G with landmarks: 4.23 M parameters, 10 GMAC at 640 × 480', () => {
-    const graph = faceDetectionGraph(weights);
+    const graph = faceDetectionGraph(weights, scrfdConfig({}));
     expect(parameters(graph) / 1e6).toBeCloseTo(4.23, 1);
     expect((billions(graph) * 480) / 640).toBeCloseTo(10, 1);
   });

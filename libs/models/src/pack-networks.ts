@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import {
   exportGraph,
   int8,
+  isCheckpoint,
   observeConvolutions,
   withoutPrefix,
   type ConvRanges,
@@ -14,24 +15,23 @@ import {
   type Graph,
   type WeightSource,
 } from '@likeness/graph';
-import { latentFactor, type AutoencoderConfig } from './architectures/autoencoder-kl.ts';
+import { patchColours, type LatentColours } from './architectures/autoencoder-patch.ts';
 import type { ClipTextConfig } from './architectures/clip-text.ts';
 import type { ClipVisionConfig } from './architectures/clip-vision.ts';
 import type { FacialEncoderConfig } from './architectures/facial-encoder.ts';
 import type { IdentityProjectionConfig } from './architectures/identity-projection.ts';
 import type { AdapterConfig } from './architectures/unet.ts';
-import type { ConsistentIdPack, NetworkSource } from './catalog.ts';
+import { autoencoderOf, latentScale, scaledColours, type AutoencoderConfig } from './autoencoders.ts';
+import type { ConsistentIdPack, FaceNetworkSource, NetworkSource } from './catalog.ts';
 import {
   adapterConfigOf,
   autoencoderConfig,
-  bisenetConfig,
   clipTextConfig,
   clipVisionConfig,
   facialEncoderConfig,
   facialEncoderConfigOf,
   identityProjectionConfig,
   identityProjectionConfigOf,
-  iresnetConfig,
   unetConfig,
 } from './checkpoints.ts';
 import {
@@ -48,6 +48,7 @@ import {
 } from './compile.ts';
 import { consistentIdWeights } from './consistentid-checkpoint.ts';
 import { ModelError, PackError } from './errors.ts';
+import { bisenetConfig, bisenetConfigOf, iresnetConfig, iresnetConfigOf, scrfdConfig, scrfdConfigOf } from './face-checkpoints.ts';
 import { readDetector, readRecognizer } from './face-models.ts';
 import { readJsonFile } from './pack-files.ts';
 import { openNetwork, openWeights } from './pack-sources.ts';
@@ -76,6 +77,16 @@ export interface BuildOptions {
   readonly checkOnly?: boolean;
 }
 
+/** What the UNet's pictures are made of. */
+export interface LatentSpace {
+  /** Pixels per latent, along a side. */
+  readonly factor: number;
+  readonly channels: number;
+  /** Per channel: the decoder takes x / divisor + mean. */
+  readonly divisor: readonly number[];
+  readonly mean: readonly number[];
+}
+
 /** Rows of the prompt. */
 const TEXT_TOKENS = 77;
 
@@ -94,27 +105,53 @@ export class PackNetworks {
   /** image [1, 3, S, S] → labels uint8 [1, S, S] */
   async parser(): Promise<BuiltNetwork> {
     const { parser, parser_size: size } = this.pack.manifest;
-    return this.#build(
-      'parser',
-      faceParsingGraph(openWeights(this.pack, parser), bisenetConfig({}), { height: size, width: size, outputs: ['labels'] }),
-    );
+    const { weights, config } = this.#faceNetwork(parser, bisenetConfig, bisenetConfigOf);
+    return this.#build('parser', faceParsingGraph(weights, config, { height: size, width: size, outputs: ['labels'] }));
   }
 
   /** image [1, 3, S, S] → scores, boxes and landmarks of three strides; null where the pack has none */
   detector(): BuiltNetwork | StoredNetwork | null {
-    const { detector } = this.pack.manifest;
+    const { detector, detector_size: size } = this.pack.manifest;
     if (!detector) return null;
-    if ('file' in detector) return { name: 'detector', path: readDetector(join(this.pack.folder, detector.file)).path };
-    return this.#build('detector', faceDetectionGraph(openWeights(this.pack, detector)));
+    if (this.#isOnnx(detector)) return { name: 'detector', path: readDetector(join(this.pack.folder, detector.file)).path };
+    const { weights, config } = this.#faceNetwork(detector, scrfdConfig, scrfdConfigOf);
+    return this.#build('detector', faceDetectionGraph(weights, config, { size }));
   }
 
   // ── stage 2
 
-  /** image [1, 3, 112, 112] → embedding [1, 512] */
+  /** image [1, 3, 112, 112] → embedding [1, F] */
   async recognizer(): Promise<BuiltNetwork | StoredNetwork> {
+    const opened = this.#recognizer();
+    const { config } = await this.#identityProjection();
+    if (opened.features !== undefined && opened.features !== config.id_embeddings_dim) {
+      const message = `its embedding has ${opened.features} numbers, the identity projection takes ${config.id_embeddings_dim}`;
+      throw new ModelError('model_config_invalid', `The recogniser of the pack ${this.pack.manifest.name} does not fit: ${message}.`);
+    }
+    return opened.stored ?? this.#build('recognizer', faceRecognitionGraph(opened.weights, opened.config));
+  }
+
+  /** With the numbers of its embedding, where they are known. */
+  #recognizer() {
     const { recognizer } = this.pack.manifest;
-    if ('file' in recognizer) return { name: 'recognizer', path: readRecognizer(join(this.pack.folder, recognizer.file)).path };
-    return this.#build('recognizer', faceRecognitionGraph(openWeights(this.pack, recognizer), iresnetConfig(recognizer.config)));
+    if (this.#isOnnx(recognizer)) {
+      const { path, outputs } = readRecognizer(join(this.pack.folder, recognizer.file));
+      const features = outputs[0]!.dims.at(-1) ?? 0; // an open dimension is null, and 0 in some files
+      return { stored: { name: 'recognizer', path }, features: features > 0 ? features : undefined };
+    }
+    const opened = this.#faceNetwork(recognizer, iresnetConfig, iresnetConfigOf);
+    return { ...opened, features: opened.config.num_features };
+  }
+
+  /** The recogniser's ONNX file, where it is one of others. */
+  recognizerFile(): string | undefined {
+    const { recognizer } = this.pack.manifest;
+    return this.#isOnnx(recognizer) ? join(this.pack.folder, recognizer.file) : undefined;
+  }
+
+  /** Side of the image encoder's square input. */
+  async imageSize(): Promise<number> {
+    return (await this.#imageEncoder()).config.image_size;
   }
 
   /** pixel_values [1, 3, S, S] → penultimate [1, T, D] */
@@ -149,7 +186,7 @@ export class PackNetworks {
     );
   }
 
-  /** id_embeds [1, 512], clip_embeds [1, T, D] → tokens [1, 4, C] */
+  /** id_embeds [1, F], clip_embeds [1, T, D] → tokens [1, 4, C] */
   async identityProjection(): Promise<BuiltNetwork> {
     const { config, weights } = await this.#identityProjection();
     const patches = await this.#patches();
@@ -181,8 +218,8 @@ export class PackNetworks {
   // ── stage 3
 
   /**
-   * sample [B, 4, h, w], timestep [B], encoder_hidden_states [B, 81, C], ip_scale [1], SDXL: text_embeds [B, P], time_ids [B, 6]
-   * → sample_out [B, 4, h, w]. Height and width are those of the latents. With the ranges of its convolutions: in 8-bit integers.
+   * sample [B, z, h, w], timestep [B], encoder_hidden_states [B, 81, C], ip_scale [1], SDXL: text_embeds [B, P], time_ids [B, 6]
+   * → sample_out [B, z, h, w]. Height and width are those of the latents. With the ranges of its convolutions: in 8-bit integers.
    */
   async unet(height: number, width: number, batch = 1, ranges?: ConvRanges): Promise<BuiltNetwork> {
     const graph = await this.#unet(height, width, batch);
@@ -200,12 +237,17 @@ export class PackNetworks {
       const opened = await openNetwork(this.pack, this.pack.manifest.unet);
       return { weights: opened.weights, config: unetConfig(opened.config) };
     });
+    const { channels } = await this.latents();
+    if (config.in_channels !== channels || config.out_channels !== channels) {
+      const message = `"in_channels" is ${config.in_channels} and "out_channels" ${config.out_channels}, the autoencoder has ${channels}`;
+      throw new ModelError('model_config_invalid', `UNet configuration: ${message}.`);
+    }
     const adapter = await this.#adapter();
     const tokens = TEXT_TOKENS + adapter.config.tokens;
     return fitting(weights, () => unetGraph(weights, config, { batch, height, width, tokens, adapter }));
   }
 
-  /** latents [1, 4, h, w], divided by the scaling factor → sample [1, 3, 8h, 8w] */
+  /** latents [1, z, h, w], as the autoencoder has them → sample [1, 3, f·h, f·w] */
   async decoder(height: number, width: number): Promise<BuiltNetwork> {
     const { config, weights } = await this.#vae();
     return this.#build(
@@ -214,10 +256,15 @@ export class PackNetworks {
     );
   }
 
-  /** Pixels per latent along a side, latent channels, and the factor between the latents of the UNet and the decoder. */
-  async latents(): Promise<{ factor: number; channels: number; scaling: number }> {
+  async latents(): Promise<LatentSpace> {
     const { config } = await this.#vae();
-    return { factor: latentFactor(config), channels: config.latent_channels, scaling: config.scaling_factor };
+    return { factor: autoencoderOf(config).factor, channels: config.latent_channels, ...latentScale(config) };
+  }
+
+  /** What each channel of the UNet's latents contributes to a patch's colour in −1…1; null where only the decoder knows. */
+  async latentColours(): Promise<LatentColours | null> {
+    const { config, weights } = await this.#vae();
+    return config._class_name === 'AutoencoderPatch' ? scaledColours(patchColours(weights, config), latentScale(config)) : null;
   }
 
   /** The pack's scheduler_config.json. */
@@ -226,12 +273,22 @@ export class PackNetworks {
     return typeof scheduler === 'string' ? readJsonFile(join(this.pack.folder, scheduler)) : scheduler;
   }
 
+  /** The detector or recogniser of others, run as it is. */
+  #isOnnx(source: FaceNetworkSource): source is Extract<FaceNetworkSource, { file: string }> {
+    return 'file' in source && !isCheckpoint(join(this.pack.folder, source.file));
+  }
+
+  #faceNetwork<C>(source: FaceNetworkSource, configOf: (json: unknown) => C, read: (weights: WeightSource) => C) {
+    const weights = openWeights(this.pack, source);
+    return { weights, config: 'file' in source ? read(weights) : configOf(source.config) };
+  }
+
   get #isXl(): boolean {
     return this.pack.manifest.pipeline === 'consistentid-sdxl';
   }
 
   #vae() {
-    return this.#once('vae', async (): Promise<{ config: AutoencoderConfig & { scaling_factor: number }; weights: WeightSource }> => {
+    return this.#once('vae', async (): Promise<{ config: AutoencoderConfig; weights: WeightSource }> => {
       const { config, weights } = await openNetwork(this.pack, this.pack.manifest.vae);
       return { config: autoencoderConfig(config), weights };
     });
@@ -284,6 +341,7 @@ export class PackNetworks {
       return {
         weights,
         config: identityProjectionConfig({
+          id_embeddings_dim: this.#recognizer().features,
           clip_embeddings_dim: clip.hidden_size,
           cross_attention_dim: await this.#contextWidth(),
           ...own,

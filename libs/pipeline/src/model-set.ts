@@ -8,9 +8,10 @@ import {
   type BuiltNetwork,
   type ConvRanges,
   type ConsistentIdPack,
+  type LatentSpace,
   type StoredNetwork,
 } from '@likeness/models';
-import { defaultClipImageConfig, type ClipImageConfig } from './embedding/clip-image.ts';
+import { clipImageConfigOf, type ClipImageConfig } from './embedding/clip-image.ts';
 import { FACIAL_TOKEN, IMAGE_TOKEN } from './diffusion/facial-markers.ts';
 import { recognitionScaling, type RecognitionScaling } from './parsing/face-analysis.ts';
 import type { ChannelOrder } from './parsing/face-detection.ts';
@@ -22,8 +23,9 @@ import { ClipTokenizer, loadClipTokenizer, type ClipTokenizerOptions } from './t
 export interface ParsingModels {
   readonly pack: ConsistentIdPack;
   readonly channelOrder: ChannelOrder;
-  /** Side of the parser's input. */
+  /** Sides of the inputs. */
   readonly parserSize: number;
+  readonly detectorSize: number;
   parser(): Promise<Session>;
   /** Null: the pack has none. */
   detector(): Promise<Session | null>;
@@ -33,7 +35,7 @@ export interface ParsingModels {
 export interface EmbeddingModels {
   readonly pack: ConsistentIdPack;
   readonly channelOrder: ChannelOrder;
-  readonly clipImage: ClipImageConfig;
+  clipImage(): Promise<ClipImageConfig>;
   recogniser(): Promise<{ readonly session: Session; readonly scaling: RecognitionScaling }>;
   imageEncoder(): Promise<Session>;
   identityProjection(): Promise<Session>;
@@ -42,7 +44,7 @@ export interface EmbeddingModels {
   once(name: string, compute: () => Promise<FloatTensor>): Promise<FloatTensor>;
 }
 
-/** The noise that the network sees in latents [1, 4, h, w] at a timestep, without and with the prompt: [2, 4, h, w]. */
+/** What the network sees in latents [1, z, h, w] at a timestep, without and with the prompt: [2, z, h, w]. */
 export type Predict = (latents: Float32Array, timestep: number, rows: PromptRow, identityScale: number) => Promise<Float32Array>;
 
 /** What stage 3 needs for its texts. */
@@ -58,8 +60,7 @@ export interface PromptModels {
 
 /** What stage 3 needs. Heights and widths are those of the latents. */
 export interface DiffusionModels extends PromptModels {
-  /** Pixels per latent along a side, channels of the latents, and what they are multiplied by for the UNet. */
-  latents(): Promise<{ readonly factor: number; readonly channels: number; readonly scaling: number }>;
+  latents(): Promise<LatentSpace>;
   schedulerConfig(): Promise<Readonly<Record<string, unknown>>>;
   unet(height: number, width: number): Promise<Predict>;
   decoder(height: number, width: number): Promise<Session>;
@@ -92,7 +93,6 @@ const GUIDANCE_ROWS = 2;
 export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels {
   readonly pack: ConsistentIdPack;
   readonly networks: PackNetworks;
-  readonly clipImage = defaultClipImageConfig;
   readonly #options: ModelSetOptions;
   readonly #sessions = new Map<string, Promise<Session>>();
   readonly #values = new Map<string, Promise<unknown>>();
@@ -111,6 +111,10 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
     return this.pack.manifest.parser_size;
   }
 
+  get detectorSize(): number {
+    return this.pack.manifest.detector_size;
+  }
+
   parser = () => this.#session('parser', () => this.networks.parser());
 
   async detector(): Promise<Session | null> {
@@ -121,13 +125,14 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
   async recogniser(): Promise<{ session: Session; scaling: RecognitionScaling }> {
     const session = await this.#session('recogniser', () => this.networks.recognizer());
     const scaling = await this.#value('recogniser scaling', async () => {
-      const { recognizer } = this.pack.manifest;
-      return 'file' in recognizer
-        ? recognitionScaling(await readFile(join(this.pack.folder, recognizer.file)))
-        : { mean: 127.5, std: 127.5 };
+      const file = this.networks.recognizerFile();
+      return file === undefined ? { mean: 127.5, std: 127.5 } : recognitionScaling(await readFile(file));
     });
     return { session, scaling };
   }
+
+  /** As the processor's defaults are, at the size of the pack's encoder. */
+  clipImage = async () => clipImageConfigOf(await this.networks.imageSize());
 
   imageEncoder = () => this.#session('image encoder', () => this.networks.imageEncoder());
   textEncoder = () => this.#session('text encoder', () => this.networks.textEncoder());
@@ -146,6 +151,7 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
   }
 
   latents = () => this.networks.latents();
+  latentColours = () => this.#value('latent colours', () => this.networks.latentColours());
   schedulerConfig = () => this.networks.schedulerConfig();
 
   /** One run of the UNet, of as many rows as are faster together than one by one. */
@@ -285,7 +291,7 @@ export function timeIdsOf(height: number, width: number, rows: number): FloatTen
 
 /** Both rows of the guidance through a session of one row or two. */
 export function predictWith(session: Session, factor: number): Predict {
-  const shape = session.inputs.find(({ name }) => name === 'sample')!.dims as number[]; // [rows, 4, h, w]
+  const shape = session.inputs.find(({ name }) => name === 'sample')!.dims as number[]; // [rows, z, h, w]
   const [rows, , height, width] = shape as [number, number, number, number];
   const timeIds = timeIdsOf(height * factor, width * factor, rows);
   return async (latents, timestep, { tokens, pooled }, identityScale) => {

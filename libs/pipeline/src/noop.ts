@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { float32, nextTurn } from '@likeness/inference';
 import type { Pack } from '@likeness/models';
 import { outputFormats } from './image/encode.ts';
+import { blankPicture } from './image/picture.ts';
 import { seedOfImage } from './options.ts';
 import { writeTensors } from './safetensors.ts';
 import type { Stages } from './stages.ts';
@@ -25,6 +26,7 @@ export const noopStages = (pack: Pack): Stages => ({
     }
     return { images, resumedAt: 0 };
   },
+  preview: async () => blankPicture(1, 1),
   identitySimilarity: async () => null,
   warmUp: async () => {},
   release: async () => {},

@@ -1,12 +1,15 @@
 /** The three stages of a pack, ready to run: which functions its pipeline stands for, over models that are loaded when first needed. */
 import { chooseProvider, type Device } from '@likeness/inference';
 import { loadPack, type Pack } from '@likeness/models';
+import { previewPicture } from './diffusion/preview.ts';
 import { samplePortrait, type SampledPortraits, type SampleHooks, type SamplePortraitInput } from './diffusion/sample-portrait.ts';
 import { embedIdentity, type EmbeddedIdentity, type EmbedIdentityInput } from './embedding/embed-identity.ts';
 import { identitySimilarity } from './embedding/identity-similarity.ts';
+import type { Picture } from './image/picture.ts';
 import { ModelSet, type Precision } from './model-set.ts';
 import { noopStages } from './noop.ts';
 import { parseFace, type ParsedFace, type ParseFaceInput } from './parsing/parse-face.ts';
+import type { FloatTensor } from './safetensors.ts';
 
 export type StageName = 'parse' | 'embed' | 'sample';
 
@@ -15,6 +18,8 @@ export interface Stages {
   parseFace(input: ParseFaceInput): Promise<ParsedFace>;
   embedIdentity(input: EmbedIdentityInput): Promise<EmbeddedIdentity>;
   samplePortrait(input: SamplePortraitInput, hooks?: SampleHooks): Promise<SampledPortraits>;
+  /** A small picture of what a sampling has come to; see `previewPicture`. */
+  preview(latents: FloatTensor): Promise<Picture>;
   /** Cosine between the face of an identity and that of a picture; null where the pack is not trained or the picture shows no face. */
   identitySimilarity(identity: Uint8Array, image: Uint8Array): Promise<number | null>;
   /** Loads what a stage needs at the pack's default size, so that its first job does not wait. */
@@ -47,6 +52,7 @@ export async function openStages(name: string, options: StageOptions = {}): Prom
     parseFace: (input) => parseFace(models, input),
     embedIdentity: (input) => embedIdentity(models, input),
     samplePortrait: (input, hooks) => samplePortrait(models, input, hooks),
+    preview: async (latents) => previewPicture(latents, await models.latentColours()),
     identitySimilarity: (identity, image) => identitySimilarity(models, identity, image),
     warmUp: (stage) => models.warmUp(stage),
     release: () => models.release(),

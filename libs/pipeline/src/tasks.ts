@@ -1,6 +1,5 @@
 /** The stages as tasks: asked for by name, with a payload that names the pack. They run in an inference process, or wherever else. */
 import { InferenceError, TaskPaused, type TaskContext } from '@likeness/inference';
-import { previewPicture } from './diffusion/preview.ts';
 import type { SamplePortraitInput } from './diffusion/sample-portrait.ts';
 import type { EmbedIdentityInput } from './embedding/embed-identity.ts';
 import { serviceError } from './errors.ts';
@@ -26,13 +25,14 @@ export function pipelineTasks(stagesOf: (pack: string) => Promise<Stages>) {
     embedIdentity: coded(async ({ pack, ...input }: OfPack & EmbedIdentityInput) => (await stagesOf(pack)).embedIdentity(input)),
     samplePortrait: coded(
       async ({ pack, previewMs = 0, ...input }: OfPack & Previews & SamplePortraitInput, { progress, signal, pause }: TaskContext) => {
+        const stages = await stagesOf(pack);
         let shown = performance.now();
         const onStep = async (step: number, total: number, latents: FloatTensor) => {
           const isDue = previewMs > 0 && performance.now() - shown >= previewMs && latents.data.length > 0;
           if (isDue) shown = performance.now();
-          progress({ step, total, ...(isDue && { preview: await encodePicture(previewPicture(latents), 'jpeg') }) });
+          progress({ step, total, ...(isDue && { preview: await encodePicture(await stages.preview(latents), 'jpeg') }) });
         };
-        return (await stagesOf(pack)).samplePortrait(input, { onStep, signal, pause });
+        return stages.samplePortrait(input, { onStep, signal, pause });
       },
     ),
   };

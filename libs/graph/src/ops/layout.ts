@@ -18,6 +18,13 @@ export function transpose(x: Tensor, perm: readonly number[]): Tensor {
   return x.graph.node('Transpose', [x], { dtype: x.dtype, dims: perm.map((p) => x.dims[p]!) }, { perm });
 }
 
+/** Channels to pixels, as torch's `pixel_shuffle`: [B, C·n², H, W] → [B, C, H·n, W·n]. */
+export function depthToSpace(x: Tensor, n: number): Tensor {
+  const [b, c, h, w] = x.dims as [number, number, number, number];
+  const blocks = reshape(x, [b, c / n ** 2, n, n, h, w]);
+  return reshape(transpose(blocks, [0, 1, 4, 2, 5, 3]), [b, c / n ** 2, h * n, w * n]);
+}
+
 export function concat(parts: readonly Tensor[], axis: number): Tensor {
   const [first] = parts as [Tensor];
   const at = axisOf(axis, first.dims.length);

@@ -3,7 +3,8 @@ import { op, renamed, type Scope, type Tensor, type WeightSource } from '@likene
 import { conv, groupNorm, linear } from '../layers/basic.ts';
 import { resnetBlock, upsample, type BlockNorm } from '../layers/resnet-block.ts';
 
-export interface AutoencoderConfig {
+export interface AutoencoderKLConfig {
+  readonly _class_name: 'AutoencoderKL';
   readonly in_channels: number;
   readonly out_channels: number;
   readonly latent_channels: number;
@@ -15,13 +16,10 @@ export interface AutoencoderConfig {
 export const decoderIgnored = [/^encoder\./, /^quant_conv\./];
 export const encoderIgnored = [/^decoder\./, /^post_quant_conv\./];
 
-/** Pixels per latent, along a side. */
-export const latentFactor = ({ block_out_channels }: AutoencoderConfig): number => 2 ** (block_out_channels.length - 1);
-
-const blockNorm = (config: AutoencoderConfig): BlockNorm => ({ groups: config.norm_num_groups, epsilon: 1e-6 });
+const blockNorm = (config: AutoencoderKLConfig): BlockNorm => ({ groups: config.norm_num_groups, epsilon: 1e-6 });
 
 /** latents [B, z, h, w], already divided by the scaling factor → sample [B, 3, h·f, w·f], not clamped. */
-export function decode(s: Scope, latents: Tensor, config: AutoencoderConfig): Tensor {
+export function decode(s: Scope, latents: Tensor, config: AutoencoderKLConfig): Tensor {
   const norm = blockNorm(config);
   const widths = config.block_out_channels.toReversed();
   const d = s.at('decoder');
@@ -38,7 +36,7 @@ export function decode(s: Scope, latents: Tensor, config: AutoencoderConfig): Te
 }
 
 /** pixels [B, 3, H, W] in −1…1 → mean and logvar [B, z, H/f, W/f] of the latent distribution, before the scaling factor. */
-export function encode(s: Scope, pixels: Tensor, config: AutoencoderConfig): { mean: Tensor; logvar: Tensor } {
+export function encode(s: Scope, pixels: Tensor, config: AutoencoderKLConfig): { mean: Tensor; logvar: Tensor } {
   const norm = blockNorm(config);
   const widths = config.block_out_channels;
   const e = s.at('encoder');

@@ -1,49 +1,62 @@
 /**
- * Face parsing into 19 classes: zllrunning/face-parsing.PyTorch d2e684c, model.BiSeNet over resnet.Resnet18. 13.3 M parameters.
- * Evaluation mode; the two auxiliary heads exist for training only.
+ * Face parsing into 19 classes: zllrunning/face-parsing.PyTorch d2e684c, model.BiSeNet over resnet.Resnet18. 13.3 M parameters as
+ * published; widths and depths are free. Evaluation mode; the two auxiliary heads exist for training only.
  */
 import { op, type Scope, type Tensor } from '@likeness/graph';
 import { batchNorm, conv } from '../layers/basic.ts';
 
+type OfStages<T> = readonly [T, T, T, T];
+
 export interface BiSeNetConfig {
   readonly n_classes: number;
+  /** Channels of the first convolution. */
+  readonly stem_width: number;
+  /** Channels of the backbone's stages, at a quarter, an eighth, a sixteenth and a thirty-second of the size. */
+  readonly widths: OfStages<number>;
+  /** Residual blocks of each: [2, 2, 2, 2] is resnet18. */
+  readonly layers: OfStages<number>;
+  /** Channels of the attention refinement and of all that is added to it. */
+  readonly context_width: number;
+  /** Channels of the feature fusion, a multiple of 4. */
+  readonly fusion_width: number;
+  /** Channels before the classes. */
+  readonly head_width: number;
 }
 
 export const bisenetIgnored = [/\.num_batches_tracked$/, /^conv_out(16|32)\./];
 
 /** image [B, 3, H, W], normalised → logits [B, classes, H, W] and labels uint8 [B, H, W], the lowest class of equals. */
-export function bisenet(s: Scope, image: Tensor, { n_classes }: BiSeNetConfig): { logits: Tensor; labels: Tensor } {
+export function bisenet(s: Scope, image: Tensor, config: BiSeNetConfig): { logits: Tensor; labels: Tensor } {
   const [, , height, width] = image.dims as [number, number, number, number];
-  const { spatial, context } = contextPath(s.at('cp'), image); // [B, 128, H/8, W/8] each
-  let x = fusion(s.at('ffm'), op.concat([spatial, context], 1)); // [B, 256, H/8, W/8]
-  x = convBlock(s.at('conv_out.conv'), x, 256, 3);
-  x = conv(s.at('conv_out.conv_out'), x, n_classes, 1, { bias: false }); // [B, classes, H/8, W/8]
+  const { spatial, context } = contextPath(s.at('cp'), image, config); // [B, C, H/8, W/8] each
+  let x = fusion(s.at('ffm'), op.concat([spatial, context], 1), config.fusion_width); // [B, fusion, H/8, W/8]
+  x = convBlock(s.at('conv_out.conv'), x, config.head_width, 3);
+  x = conv(s.at('conv_out.conv_out'), x, config.n_classes, 1, { bias: false }); // [B, classes, H/8, W/8]
   const logits = op.resizeAlignCorners(x, height, width); // [B, classes, H, W]
   return { logits, labels: op.cast(op.argMax(logits, 1), 'uint8') };
 }
 
-function contextPath(s: Scope, image: Tensor): { spatial: Tensor; context: Tensor } {
-  const [feat8, feat16, feat32] = resnet18(s.at('resnet'), image);
-  const average = convBlock(s.at('conv_avg'), op.globalAveragePool(feat32), 128, 1); // [B, 128, 1, 1], spread over feat32 by the sum
-  const sum32 = op.add(attentionRefinement(s.at('arm32'), feat32), average); // [B, 128, H/32, W/32]
-  const up32 = convBlock(s.at('conv_head32'), sizedAs(sum32, feat16), 128, 3); // [B, 128, H/16, W/16]
-  const sum16 = op.add(attentionRefinement(s.at('arm16'), feat16), up32);
-  const up16 = convBlock(s.at('conv_head16'), sizedAs(sum16, feat8), 128, 3); // [B, 128, H/8, W/8]
+function contextPath(s: Scope, image: Tensor, config: BiSeNetConfig): { spatial: Tensor; context: Tensor } {
+  const width = config.context_width;
+  const [feat8, feat16, feat32] = resnet(s.at('resnet'), image, config);
+  const average = convBlock(s.at('conv_avg'), op.globalAveragePool(feat32), width, 1); // [B, C, 1, 1], spread over feat32 by the sum
+  const sum32 = op.add(attentionRefinement(s.at('arm32'), feat32, width), average); // [B, C, H/32, W/32]
+  const up32 = convBlock(s.at('conv_head32'), sizedAs(sum32, feat16), width, 3); // [B, C, H/16, W/16]
+  const sum16 = op.add(attentionRefinement(s.at('arm16'), feat16, width), up32);
+  const up16 = convBlock(s.at('conv_head16'), sizedAs(sum16, feat8), width, 3); // [B, C, H/8, W/8]
   return { spatial: feat8, context: up16 };
 }
 
-/** Features at an eighth, a sixteenth and a thirty-second of the size: [B, 128 | 256 | 512, H/n, W/n]. */
-function resnet18(s: Scope, image: Tensor): [Tensor, Tensor, Tensor] {
-  let x = op.relu(batchNorm(s.at('bn1'), conv(s.at('conv1'), image, 64, 7, { stride: 2, bias: false }))); // [B, 64, H/2, W/2]
-  x = op.maxPool2d(x, 3, { stride: 2, padding: 1 }); // [B, 64, H/4, W/4]
-  x = residualLayer(s.at('layer1'), x, 64, 1);
-  const feat8 = residualLayer(s.at('layer2'), x, 128, 2); // [B, 128, H/8, W/8]
-  const feat16 = residualLayer(s.at('layer3'), feat8, 256, 2); // [B, 256, H/16, W/16]
-  return [feat8, feat16, residualLayer(s.at('layer4'), feat16, 512, 2)]; // [B, 512, H/32, W/32]
+/** Features at an eighth, a sixteenth and a thirty-second of the size. */
+function resnet(s: Scope, image: Tensor, { stem_width, widths, layers }: BiSeNetConfig): [Tensor, Tensor, Tensor] {
+  let x = op.relu(batchNorm(s.at('bn1'), conv(s.at('conv1'), image, stem_width, 7, { stride: 2, bias: false }))); // [B, stem, H/2, W/2]
+  x = op.maxPool2d(x, 3, { stride: 2, padding: 1 }); // [B, stem, H/4, W/4]
+  const stages = widths.map((width, stage) => {
+    for (let i = 0; i < layers[stage]!; i++) x = residualBlock(s.at(`layer${stage + 1}`, i), x, width, i === 0 && stage > 0 ? 2 : 1);
+    return x;
+  });
+  return stages.slice(1) as [Tensor, Tensor, Tensor];
 }
-
-const residualLayer = (s: Scope, x: Tensor, width: number, stride: number): Tensor =>
-  residualBlock(s.at(1), residualBlock(s.at(0), x, width, stride), width, 1);
 
 function residualBlock(s: Scope, x: Tensor, width: number, stride: number): Tensor {
   let h = op.relu(batchNorm(s.at('bn1'), conv(s.at('conv1'), x, width, 3, { stride, bias: false })));
@@ -53,17 +66,17 @@ function residualBlock(s: Scope, x: Tensor, width: number, stride: number): Tens
   return op.relu(op.add(shortcut, h));
 }
 
-function attentionRefinement(s: Scope, x: Tensor): Tensor {
-  const feature = convBlock(s.at('conv'), x, 128, 3);
-  const weight = batchNorm(s.at('bn_atten'), conv(s.at('conv_atten'), op.globalAveragePool(feature), 128, 1, { bias: false }));
-  return op.mul(feature, op.sigmoid(weight)); // [B, 128, H, W]
+function attentionRefinement(s: Scope, x: Tensor, width: number): Tensor {
+  const feature = convBlock(s.at('conv'), x, width, 3);
+  const weight = batchNorm(s.at('bn_atten'), conv(s.at('conv_atten'), op.globalAveragePool(feature), width, 1, { bias: false }));
+  return op.mul(feature, op.sigmoid(weight)); // [B, width, H, W]
 }
 
-function fusion(s: Scope, x: Tensor): Tensor {
-  const feature = convBlock(s.at('convblk'), x, 256, 1);
-  const squeezed = op.relu(conv(s.at('conv1'), op.globalAveragePool(feature), 64, 1, { bias: false }));
-  const weight = op.sigmoid(conv(s.at('conv2'), squeezed, 256, 1, { bias: false }));
-  return op.add(op.mul(feature, weight), feature); // [B, 256, H, W]
+function fusion(s: Scope, x: Tensor, width: number): Tensor {
+  const feature = convBlock(s.at('convblk'), x, width, 1);
+  const squeezed = op.relu(conv(s.at('conv1'), op.globalAveragePool(feature), width / 4, 1, { bias: false }));
+  const weight = op.sigmoid(conv(s.at('conv2'), squeezed, width, 1, { bias: false }));
+  return op.add(op.mul(feature, weight), feature); // [B, width, H, W]
 }
 
 /** Keys: conv.weight, bn.*. */

@@ -129,7 +129,7 @@ interface Run {
   readonly schedule: Schedule;
   /** For the schedulers that draw fresh noise at every step. */
   readonly noise: NoiseGenerator;
-  /** Calls of the network so far, and the latents after them: [1, 4, h/8, w/8]. */
+  /** Calls of the network so far, and the latents after them: [1, z, h, w]. */
   readonly done: number;
   readonly latents: FloatTensor;
 }
@@ -159,7 +159,7 @@ export async function* denoise(models: Pick<DiffusionModels, 'unet'>, input: Den
   let latents: Float32Array = input.latents.data;
   for (const [i, t] of schedule.timesteps.entries()) {
     if (i < done) continue;
-    const predicted = await unet(schedule.scale(latents, i), t, conditioning[rowOfStep(i, mergeStep)], identityScale); // [2, 4, h/8, w/8]
+    const predicted = await unet(schedule.scale(latents, i), t, conditioning[rowOfStep(i, mergeStep)], identityScale); // [2, z, h, w]
     const fresh = schedule.drawsNoise(i) ? noise.normal(latents.length) : undefined;
     latents = schedule.step(latents, guide(predicted, guidanceScale), i, fresh);
     yield float32(dims, latents); // progress, preview, cancel, pause
@@ -169,8 +169,9 @@ export async function* denoise(models: Pick<DiffusionModels, 'unet'>, input: Den
 /** Latents → picture values [1, 3, H, W] in 0 … 1. */
 export async function decodeLatents(models: DiffusionModels, latents: FloatTensor): Promise<FloatTensor> {
   const decoder = await models.decoder(latents.dims[2]!, latents.dims[3]!);
-  const { scaling } = await models.latents();
-  const scaled = latents.data.map((x) => x / scaling);
+  const { channels, divisor, mean } = await models.latents();
+  const area = latents.data.length / channels;
+  const scaled = latents.data.map((x, i) => x / divisor[Math.floor(i / area)]! + mean[Math.floor(i / area)]!);
   const sample = outputOf(await decoder.run({ latents: float32(latents.dims, scaled) }), 'sample');
   return float32(
     sample.dims,

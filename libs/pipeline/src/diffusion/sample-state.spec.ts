@@ -39,7 +39,7 @@ const models = (version = '1'): DiffusionModels => ({
   textEncoder: async () => session(() => ({ last_hidden_state: float32([1, 77, CHANNELS], tokens.data.slice(0, 77 * CHANNELS)) })),
   textEncoder2: () => Promise.reject(new Error('SD 1.5 has one')),
   fuse: async () => session(({ prompt_embeds }) => ({ fused_embeds: prompt_embeds! })),
-  latents: async () => ({ factor: 8, channels: 4, scaling: 0.18215 }),
+  latents: async () => ({ factor: 8, channels: 4, divisor: [1, 1, 1, 1], mean: [0, 0, 0, 0] }),
   schedulerConfig: async () => ({ beta_start: 0.00085, beta_end: 0.012, beta_schedule: 'scaled_linear', skip_prk_steps: true, steps_offset: 1 }), // prettier-ignore
   unet:
     async () =>

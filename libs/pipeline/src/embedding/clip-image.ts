@@ -30,6 +30,9 @@ export type ClipImageConfig = z.infer<typeof ClipImageConfig>;
 /** What `CLIPImageProcessor()` does when nothing is said: ConsistentID's choice. */
 export const defaultClipImageConfig: ClipImageConfig = ClipImageConfig.parse({});
 
+/** The same for an encoder that takes pictures of another size. */
+export const clipImageConfigOf = (side: number): ClipImageConfig => ClipImageConfig.parse({ size: side, crop_size: side });
+
 export interface ClipPixels {
   /** float32 [3, height, width], normalised. */
   readonly data: Float32Array;

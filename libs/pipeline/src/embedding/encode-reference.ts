@@ -22,7 +22,7 @@ export interface ReferencePictures {
   readonly picture: Picture;
   /** In ascending class order, at most five. */
   readonly regions: readonly { readonly image: Picture }[];
-  /** [1, 512]; null for a picture without a face. */
+  /** [1, F]; null for a picture without a face. */
   readonly face: FloatTensor | null;
   readonly corrections?: Corrections;
 }
@@ -35,10 +35,12 @@ export async function encodeReference(
   models: EmbeddingModels,
   { picture, regions, face: found, corrections = [] }: ReferencePictures,
 ): Promise<SeenReference> {
-  const face = found ?? float32([1, 512]);
+  const noFace = float32([1, await faceWidth(models)]);
+  const face = found ?? noFace;
+  const processor = await models.clipImage();
   const framed = (image: Picture) => (corrections.includes('pad_to_square') ? padToSquare(image) : image);
-  const whole = asTensor(clipPixels(framed(picture), models.clipImage));
-  const parts = regions.map(({ image }) => asTensor(clipPixels(framed(image), models.clipImage)));
+  const whole = asTensor(clipPixels(framed(picture), processor));
+  const parts = regions.map(({ image }) => asTensor(clipPixels(framed(image), processor)));
   const blank = float32(whole.dims);
 
   const nothing = await models.once('clip(0)', () => clipFeatures(models, blank));
@@ -53,21 +55,28 @@ export async function encodeReference(
     regionTokens: asBatch(stackRows(...filled(tokens, noRegion))),
     regionTokensUncond: asBatch(stackRows(...filled([], noRegion))),
     idTokens: await projectIdentity(models, face, await clipFeatures(models, whole)),
-    idTokensUncond: await models.once('identity(0, clip(0))', () => projectIdentity(models, float32([1, 512]), nothing)),
+    idTokensUncond: await models.once('identity(0, clip(0))', () => projectIdentity(models, noFace, nothing)),
   };
 }
 
-/** An aligned crop → float32 [1, 512], of length 1. */
+/** An aligned crop → float32 [1, F], of length 1. */
 export async function embedFace(models: EmbeddingModels, crop: Picture, corrections: Corrections = []): Promise<FloatTensor> {
   const { session, scaling } = await models.recogniser();
-  return float32([1, 512], await recogniseFace(session, crop, scaling, channelOrderOf(models, corrections)));
+  const embedding = await recogniseFace(session, crop, scaling, channelOrderOf(models, corrections));
+  return float32([1, embedding.length], embedding);
 }
 
 /** [1, 3, S, S] → every token before the last layer, [1, T, D]. */
 const clipFeatures = async (models: EmbeddingModels, pixels: FloatTensor) =>
   outputOf(await (await models.imageEncoder()).run({ pixel_values: pixels }), 'penultimate');
 
-/** [1, 512] and [1, T, D] → [1, 4, C]. */
+/** Numbers of a face's embedding, as the identity projection takes it. */
+async function faceWidth(models: EmbeddingModels): Promise<number> {
+  const { inputs } = await models.identityProjection();
+  return Number(inputs.find(({ name }) => name === 'id_embeds')!.dims[1]);
+}
+
+/** [1, F] and [1, T, D] → [1, 4, C]. */
 const projectIdentity = async (models: EmbeddingModels, face: FloatTensor, clip: FloatTensor) =>
   outputOf(await (await models.identityProjection()).run({ id_embeds: face, clip_embeds: clip }), 'tokens');
 

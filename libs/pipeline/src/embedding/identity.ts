@@ -8,7 +8,7 @@ import { readTensors, tensorOf, writeTensors, type FloatTensor } from '../safete
 export const FACIAL_SLOTS = 5;
 
 export interface Identity {
-  readonly face: FloatTensor; //               [1, 512], of length 1; zeros where no face was found
+  readonly face: FloatTensor; //               [1, F], of length 1; zeros where no face was found
   readonly idTokens: FloatTensor; //           [1, 4, C]
   readonly idTokensUncond: FloatTensor; //     [1, 4, C]
   readonly regionTokens: FloatTensor; //       [1, 5, 1, C]

@@ -45,7 +45,7 @@ export function recognitionScaling(model: Uint8Array): RecognitionScaling {
   return has('Sub', '_minus') && has('Mul', '_mul') ? { mean: 0, std: 1 } : { mean: 127.5, std: 127.5 };
 }
 
-/** The embedding of an aligned crop (112 × 112 RGB), of length 1: float32 [512]. */
+/** The embedding of an aligned crop (112 × 112 RGB), of length 1: float32 [F]. */
 export async function recogniseFace(
   recogniser: Session,
   crop: Picture,
