@@ -2,10 +2,8 @@
 import { z } from 'zod';
 import {
   cumulativeAlphas,
-  exponentialSigmas,
   flag,
   interpolateSigmas,
-  karrasSigmas,
   leadingTimesteps,
   linspace,
   noiseFields,
@@ -16,21 +14,20 @@ import {
   trainingSigmas,
 } from './noise-schedule.ts';
 import { checkSteps, mix, plain, type Scheduler } from './scheduler.ts';
+import { atMostOneSpacing, exponentialSigmas, respacedSigmas, respacingFields } from './sigma-spacing.ts';
 
-export const EulerConfig = z.object({
-  ...noiseFields,
-  prediction_type: predictionType,
-  timestep_spacing: spacing('linspace'),
-  timestep_type: z.literal('discrete').default('discrete'),
-  interpolation_type: z.enum(['linear', 'log_linear']).default('linear'),
-  use_karras_sigmas: flag(false),
-  use_exponential_sigmas: flag(false),
-  use_beta_sigmas: flag(false).pipe(z.literal(false)),
-  sigma_min: z.number().positive().nullable().default(null),
-  sigma_max: z.number().positive().nullable().default(null),
-  rescale_betas_zero_snr: flag(false),
-  final_sigmas_type: z.enum(['zero', 'sigma_min']).default('zero'),
-});
+export const EulerConfig = z
+  .object({
+    ...noiseFields,
+    prediction_type: predictionType,
+    timestep_spacing: spacing('linspace'),
+    timestep_type: z.enum(['discrete', 'continuous']).default('discrete'),
+    interpolation_type: z.enum(['linear', 'log_linear']).default('linear'),
+    ...respacingFields,
+    rescale_betas_zero_snr: flag(false),
+    final_sigmas_type: z.enum(['zero', 'sigma_min']).default('zero'),
+  })
+  .refine(...atMostOneSpacing);
 export type EulerConfig = z.infer<typeof EulerConfig>;
 
 export function euler(config: EulerConfig): Scheduler {
@@ -42,11 +39,14 @@ export function euler(config: EulerConfig): Scheduler {
       let sigmas = interpolateSigmas(trained, timesteps);
       // one more than there are steps, as in the library: the run ends at the smallest σ, and what is appended below is never reached
       if (config.interpolation_type === 'log_linear') sigmas = exponentialSigmas(trained.at(-1)!, trained[0]!, steps + 1);
-      if (config.use_karras_sigmas || config.use_exponential_sigmas) {
-        const respace = config.use_karras_sigmas ? karrasSigmas : exponentialSigmas;
-        sigmas = respace(config.sigma_max ?? sigmas[0]!, config.sigma_min ?? sigmas.at(-1)!, steps);
+      const respaced = respacedSigmas(config, sigmas[0]!, sigmas.at(-1)!, steps);
+      if (respaced) {
+        sigmas = respaced;
         timesteps = sigmas.map((sigma) => timestepOfSigma(sigma, trained));
       }
+      // networks that were trained on any σ are told a quarter of its logarithm
+      const isContinuous = config.timestep_type === 'continuous' && config.prediction_type === 'v_prediction';
+      if (isContinuous) timesteps = sigmas.map((sigma) => 0.25 * Math.log(sigma));
       sigmas = [...sigmas, config.final_sigmas_type === 'zero' ? 0 : trained[0]!];
       return {
         ...plain,

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { PipelineError } from '../errors.ts';
 import { ddim, DdimConfig } from './ddim.ts';
-import { dpmpp2m, DpmppConfig } from './dpmpp-2m.ts';
+import { dpmSolver, DpmSolverConfig } from './dpm-solver.ts';
 import { eulerAncestral, EulerAncestralConfig } from './euler-ancestral.ts';
 import { euler, EulerConfig } from './euler.ts';
 import { lcm, LcmConfig } from './lcm.ts';
@@ -30,7 +30,7 @@ const classes = {
   EulerDiscreteScheduler: define(EulerConfig, euler),
   EulerAncestralDiscreteScheduler: define(EulerAncestralConfig, eulerAncestral),
   DDIMScheduler: define(DdimConfig, ddim),
-  DPMSolverMultistepScheduler: define(DpmppConfig, dpmpp2m),
+  DPMSolverMultistepScheduler: define(DpmSolverConfig, dpmSolver),
   UniPCMultistepScheduler: define(UniPcConfig, uniPc),
   LCMScheduler: define(LcmConfig, lcm),
   PNDMScheduler: define(PndmConfig, pndm),

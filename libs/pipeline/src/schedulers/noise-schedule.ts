@@ -113,19 +113,6 @@ export function interpolateSigmas(sigmas: Float64Array, timesteps: readonly numb
   });
 }
 
-/** Karras et al. 2022, equation 5: σ^(1/7) falls evenly. */
-export function karrasSigmas(largest: number, smallest: number, count: number): number[] {
-  const rho = 7;
-  const [from, to] = [largest ** (1 / rho), smallest ** (1 / rho)];
-  return linspace(0, 1, count).map((ramp) => (from + ramp * (to - from)) ** rho);
-}
-
-/** log σ falls evenly. */
-export function exponentialSigmas(largest: number, smallest: number, count: number): number[] {
-  const [from, to] = [Math.log(largest), Math.log(smallest)];
-  return linspace(0, 1, count).map((ramp) => Math.exp(from + ramp * (to - from)));
-}
-
 /** The (fractional) training timestep of a σ, linear in log σ: above the last σ that is not larger (with a terminal ᾱ of zero they may not rise throughout). */
 export function timestepOfSigma(sigma: number, sigmas: Float64Array): number {
   const target = Math.log(Math.max(sigma, 1e-10));
@@ -136,7 +123,13 @@ export function timestepOfSigma(sigma: number, sigmas: Float64Array): number {
 }
 
 /** A noise level as the pair (α, σ) with α² + σ² = 1, and half its log signal-to-noise ratio λ. */
-export function variancePreserving(sigma: number): { alpha: number; sigma: number; lambda: number } {
+export interface NoiseLevel {
+  readonly alpha: number;
+  readonly sigma: number;
+  readonly lambda: number;
+}
+
+export function variancePreserving(sigma: number): NoiseLevel {
   const alpha = 1 / Math.sqrt(sigma ** 2 + 1);
   return { alpha, sigma: sigma * alpha, lambda: Math.log(alpha) - Math.log(sigma * alpha) };
 }
