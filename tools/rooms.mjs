@@ -37,6 +37,7 @@ export const rooms = {
   models: { imports: ['graph'], packages: ['zod'] },
   inference: { imports: [], packages: ['onnxruntime-node'] },
   pipeline: { imports: ['models', 'inference'], packages: ['sharp', 'zod'] },
+  portraits: { imports: [], packages: ['sharp'] },
   training: { imports: ['graph', 'models', 'inference'], packages: ['sharp', 'zod'] },
 
   // the apps, where the columns meet
@@ -54,7 +55,10 @@ export const rooms = {
     packages: ['@nestjs/*', 'bullmq', 'reflect-metadata', 'rxjs', 'zod'],
   },
   worker: { imports: ['contracts', 'platform', 'generation', 'pipeline', 'worker-runtime'], packages: ['zod'] },
-  cli: { imports: ['contracts', 'pipeline', 'training', 'models', 'inference', 'graph'], packages: ['commander', 'sharp', 'zod'] },
+  cli: {
+    imports: ['contracts', 'pipeline', 'training', 'models', 'inference', 'graph', 'portraits'],
+    packages: ['commander', 'sharp', 'zod'],
+  },
 };
 
 /** Every room's tests may use these. */
