@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { PackParts } from '@likeness/models';
-import { clipVocabulary } from '@likeness/pipeline';
+import { clipVocabulary, vocabularyFiles } from '@likeness/pipeline';
 import { ldmFile } from './ldm-names.ts';
 import { tinyConfigs, tinyDetector, tinyRecognizer, type Tensors, type TinyWeights } from './tiny-weights.ts';
 import { writeSafetensors, writeTorch, type Precision, type PrecisionOf, type Tree } from './weight-files.ts';
@@ -63,9 +63,7 @@ async function writeBase(base: string, weights: TinyWeights, form: Form, precisi
   for (const name of ['unet', 'vae'] as const)
     await writeNetwork(join(base, name), 'diffusion_pytorch_model', tinyConfigs[name], weights[name], form, precisionOf);
   await writeNetwork(join(base, 'text_encoder'), 'model', tinyConfigs.text_encoder, weights.text_encoder, form, precisionOf);
-  const { ids, ranks } = clipVocabulary();
-  await write(join(base, 'tokenizer/vocab.json'), JSON.stringify(Object.fromEntries(ids)));
-  await write(join(base, 'tokenizer/merges.txt'), `#version: 0.2\n${[...ranks.keys()].join('\n')}\n`);
+  for (const [name, text] of Object.entries(vocabularyFiles(clipVocabulary()))) await write(join(base, 'tokenizer', name), text);
   await write(join(base, 'scheduler/scheduler_config.json'), JSON.stringify(scheduler));
   await write(join(base, 'model_index.json'), JSON.stringify({ _class_name: 'StableDiffusionPipeline' }));
 }

@@ -22,7 +22,7 @@ export interface ClipTokenizerOptions {
 }
 
 /** CLIP's own word pattern, for text in lower case. `ſ` is an s to a pattern that ignores case. */
-const WORD = "'(?:[sſ]|t|re|ve|m|ll|d)|\\p{L}+|\\p{N}|[^\\p{White_Space}\\p{L}\\p{N}]+";
+export const WORD = "'(?:[sſ]|t|re|ve|m|ll|d)|\\p{L}+|\\p{N}|[^\\p{White_Space}\\p{L}\\p{N}]+";
 
 const escape = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 

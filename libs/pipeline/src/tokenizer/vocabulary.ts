@@ -39,7 +39,7 @@ const mergeLines = (text: string) =>
 const rank = (merges: readonly string[]) => new Map(merges.map((pair, i) => [pair, i]));
 
 /** Ids in CLIP's own order: 256 bytes, the same ending a word, the merges, begin and end. */
-function vocabularyFromMerges(merges: readonly string[]): Vocabulary {
+export function vocabularyFromMerges(merges: readonly string[]): Vocabulary {
   const chars = printable.map(({ char }) => char);
   const pieces = [
     ...chars,
@@ -75,12 +75,24 @@ export function parseVocabulary(vocab: unknown, mergesTxt: string): Vocabulary {
   return { ids, ranks: rank(mergeLines(mergesTxt)) };
 }
 
+/** The two files of a vocabulary, as transformers reads them. */
+export const vocabularyFiles = ({ ids, ranks }: Vocabulary): Readonly<Record<'vocab.json' | 'merges.txt', string>> => ({
+  'vocab.json': `${JSON.stringify(Object.fromEntries(ids))}\n`,
+  'merges.txt': `#version: 0.2\n${[...ranks.keys()].join('\n')}\n`,
+});
+
 const utf8 = new TextEncoder();
+
+/** The bytes of a word as pieces, the last one marked. */
+export function bytePieces(word: string): string[] {
+  const pieces = Array.from(utf8.encode(word), (byte) => charOfByte[byte]!);
+  pieces.push(pieces.pop()! + END_OF_WORD);
+  return pieces;
+}
 
 /** One word → its pieces: as bytes, then the pair of lowest rank merged until none is left. */
 export function splitIntoPieces(word: string, ranks: Vocabulary['ranks']): string[] {
-  let pieces = Array.from(utf8.encode(word), (byte) => charOfByte[byte]!);
-  pieces.push(pieces.pop()! + END_OF_WORD);
+  let pieces = bytePieces(word);
   while (pieces.length > 1) {
     let best = Infinity;
     let [left, right] = ['', ''];
@@ -89,12 +101,17 @@ export function splitIntoPieces(word: string, ranks: Vocabulary['ranks']): strin
       if (found !== undefined && found < best) [best, left, right] = [found, pieces[i]!, pieces[i + 1]!];
     }
     if (best === Infinity) break;
-    const merged: string[] = [];
-    for (let i = 0; i < pieces.length; i++) {
-      if (pieces[i] === left && pieces[i + 1] === right) merged.push(left + pieces[++i]!);
-      else merged.push(pieces[i]!);
-    }
-    pieces = merged;
+    pieces = mergePair(pieces, left, right);
   }
   return pieces;
+}
+
+/** Every `left` that a `right` follows becomes one piece with it. */
+export function mergePair(pieces: readonly string[], left: string, right: string): string[] {
+  const merged: string[] = [];
+  for (let i = 0; i < pieces.length; i++) {
+    if (pieces[i] === left && pieces[i + 1] === right) merged.push(left + pieces[++i]!);
+    else merged.push(pieces[i]!);
+  }
+  return merged;
 }
