@@ -1,4 +1,3 @@
-import type { WeightSource } from '@likeness/graph';
 import { describe, expect, it } from 'vitest';
 import { attentionPaths } from './architectures/unet.ts';
 import {
@@ -11,19 +10,7 @@ import {
   unetConfig,
 } from './checkpoints.ts';
 import { clipTextGraph, unetGraph, vaeDecoderGraph, vaeEncoderGraph } from './compile.ts';
-
-/** Zeros under the given keys. */
-function source(shapes: Readonly<Record<string, readonly number[]>>): WeightSource {
-  return {
-    name: 'test weights',
-    fingerprint: 'test',
-    keys: Object.keys(shapes),
-    has: (key) => key in shapes,
-    shape: (key) => shapes[key],
-    place: () => undefined,
-    read: (_, shape) => new Float32Array(shape.reduce((n, d) => n * d, 1)),
-  };
-}
+import { zeros } from './testing/zeros.ts';
 
 describe('configuration files', () => {
   it('fills in what the files of SD1.5 leave out', () => {
@@ -49,6 +36,13 @@ describe('configuration files', () => {
     ['another activation', () => clipTextConfig({ hidden_act: 'relu' }), /"hidden_act" is "relu"/],
     ['a wrong number', () => autoencoderConfig({ block_out_channels: [128, -1] }), /"block_out_channels\.1" is -1/],
     ['levels that disagree', () => unetConfig({ attention_head_dim: [5, 10] }), /"attention_head_dim" has 2 entries for 4 levels/],
+    ['an autoencoder of another class', () => autoencoderConfig({ _class_name: 'AutoencoderTiny' }), /"_class_name" is "AutoencoderTiny"/],
+    ['means that are too few', () => autoencoderConfig({ latents_mean: [0, 1] }), /"latents_mean" has 2 entries for 4 latent channels/],
+    [
+      'stages that do not make up a patch',
+      () => autoencoderConfig({ _class_name: 'AutoencoderPatch', patch_size: 16 }),
+      /"upsample_factors" make 8 pixels of a latent, and "patch_size" is 16/,
+    ],
     ['a list that is none', () => unetConfig({ down_block_types: 'DownBlock2D' }), /"down_block_types"/],
   ])('refuses %s with the field and its value', (_, parse, message) => {
     expect(parse).toThrow(
@@ -67,10 +61,10 @@ describe('dimensions from tensors', () => {
       'visual_projection.layers.10.1.1.weight': [160, 80],
       'fuse_module.layer_norm.weight': [64],
     };
-    expect(facialEncoderConfigOf(source(keys))).toEqual({
+    expect(facialEncoderConfigOf(zeros(keys))).toEqual({
       embedding_dim: 48, dim: 80, output_dim: 64, embed_dim: 64, depth: 11, heads: 2, dim_head: 64, ff_mult: 2,
     }); // prettier-ignore
-    expect(() => facialEncoderConfigOf(source({}))).toThrow(/proj_in\.weight" of 2 dimensions is needed, found none/);
+    expect(() => facialEncoderConfigOf(zeros({}))).toThrow(/proj_in\.weight" of 2 dimensions is needed, found none/);
   });
 
   it('identity projection', () => {
@@ -81,14 +75,14 @@ describe('dimensions from tensors', () => {
       'perceiver_resampler.layers.3.1.1.weight': [3072, 768],
       'perceiver_resampler.layers.0.1.1.weight': [3072, 768],
     };
-    expect(identityProjectionConfigOf(source(keys), { shortcut: true })).toEqual({
+    expect(identityProjectionConfigOf(zeros(keys), { shortcut: true })).toEqual({
       cross_attention_dim: 768, id_embeddings_dim: 512, clip_embeddings_dim: 1280, num_tokens: 4, depth: 4, dim_head: 64, ff_mult: 4, shortcut: true, scale: 1,
     }); // prettier-ignore
   });
 
   it('adapter, with LoRA and without', () => {
-    expect(adapterConfigOf(source({ '0.to_q_lora.down.weight': [128, 320] }), 4)).toEqual({ rank: 128, tokens: 4, lora_scale: 1 });
-    expect(adapterConfigOf(source({ '1.to_k_ip.weight': [320, 768] }), 16)).toEqual({ rank: 0, tokens: 16, lora_scale: 1 });
+    expect(adapterConfigOf(zeros({ '0.to_q_lora.down.weight': [128, 320] }), 4)).toEqual({ rank: 128, tokens: 4, lora_scale: 1 });
+    expect(adapterConfigOf(zeros({ '1.to_k_ip.weight': [320, 768] }), 16)).toEqual({ rank: 0, tokens: 16, lora_scale: 1 });
   });
 });
 
@@ -105,7 +99,7 @@ describe('graphs', () => {
   });
 
   it('name the key that is missing', () => {
-    const empty = source({});
+    const empty = zeros({});
     expect(() => unetGraph(empty, unetConfig({}), { height: 8, width: 8, tokens: 77 })).toThrow(
       /no tensor "time_embedding\.linear_1\.weight"/,
     );
@@ -115,13 +109,13 @@ describe('graphs', () => {
   it('read the autoencoder of before mid-2023 under its newer names, and refuse a file with both', () => {
     const older = { 'decoder.mid_block.attentions.0.query.weight': [8, 8], 'decoder.mid_block.attentions.0.to_q.weight': [8, 8] };
     const config = autoencoderConfig({ block_out_channels: [8], norm_num_groups: 4 });
-    expect(() => vaeDecoderGraph(source(older), config, { height: 4, width: 4 })).toThrow(
+    expect(() => vaeDecoderGraph(zeros(older), config, { height: 4, width: 4 })).toThrow(
       /are both "decoder\.mid_block\.attentions\.0\.to_q\.weight"/,
     );
   });
 
   it('refuse a picture the autoencoder cannot halve', () => {
     const config = autoencoderConfig({ block_out_channels: [8, 8, 8], norm_num_groups: 4 });
-    expect(() => vaeEncoderGraph(source({}), config, { height: 10, width: 8 })).toThrow(/8 × 10 is no multiple of 4/);
+    expect(() => vaeEncoderGraph(zeros({}), config, { height: 10, width: 8 })).toThrow(/8 × 10 is no multiple of 4/);
   });
 });

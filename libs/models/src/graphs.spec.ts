@@ -29,6 +29,13 @@ import { bisenetConfig, iresnetConfig, scrfdConfig } from './face-checkpoints.ts
 const weights = hashWeights(1);
 const clip = { hidden_size: 16, intermediate_size: 32, num_hidden_layers: 2, num_attention_heads: 2 };
 const vae = autoencoderConfig({ block_out_channels: [8, 16], norm_num_groups: 4 });
+const patches = autoencoderConfig({
+  _class_name: 'AutoencoderPatch',
+  latent_channels: 5,
+  block_out_channels: [16, 8],
+  norm_num_groups: 4,
+  layers_per_block: 1,
+});
 const facial = facialEncoderConfig({ embedding_dim: 16, output_dim: 24, embed_dim: 24, dim: 32, depth: 1, dim_head: 8, heads: 4 });
 const resampler = { dim: 32, depth: 1, dim_head: 8, heads: 2, num_queries: 4, output_dim: 24 };
 const ipAdapters = [
@@ -87,6 +94,8 @@ describe('printed graphs', () => {
     ],
     ['vae-decoder', () => vaeDecoderGraph(weights, vae, { height: 4, width: 6 })],
     ['vae-encoder', () => vaeEncoderGraph(weights, vae, { height: 8, width: 12 })],
+    ['vae-decoder-patch', () => vaeDecoderGraph(weights, patches, { height: 4, width: 6 })],
+    ['vae-encoder-patch', () => vaeEncoderGraph(weights, patches, { height: 32, width: 48 })],
     ['unet-sd15', () => unetGraph(weights, sd15, { batch: 2, height: 5, width: 8, tokens: 81, adapter })],
     ['unet-sdxl', () => unetGraph(weights, sdxl, { height: 8, width: 8, tokens: 81, adapter })],
     ['visual-projection', () => visualProjectionGraph(weights, facial, { regions: 5, patches: 17 })],
@@ -164,6 +173,22 @@ describe('size of the published networks', () => {
       projection_class_embeddings_input_dim: 2816,
     });
     expect(billions(unetGraph(weights, config, { height: 128, width: 128, tokens: 81, adapter }))).toBeCloseTo(3383, -1);
+  });
+
+  it('the UNet of 128 × 128 pictures: 11.2 M parameters; the decoder of its patches: 1.07 M', () => {
+    const config = unetConfig({
+      in_channels: 8,
+      out_channels: 8,
+      block_out_channels: [64, 128, 192],
+      layers_per_block: 1,
+      down_block_types: ['DownBlock2D', 'CrossAttnDownBlock2D', 'CrossAttnDownBlock2D'],
+      up_block_types: ['CrossAttnUpBlock2D', 'CrossAttnUpBlock2D', 'UpBlock2D'],
+      cross_attention_dim: 128,
+    });
+    const unet = unetGraph(weights, config, { height: 16, width: 16, tokens: 81, adapter });
+    expect(parameters(unet) / 1e6).toBeCloseTo(11.2, 1);
+    const decoder = vaeDecoderGraph(weights, autoencoderConfig({ _class_name: 'AutoencoderPatch' }), { height: 16, width: 16 });
+    expect(parameters(decoder) / 1e6).toBeCloseTo(1.07, 2);
   });
 
   it('FacialEncoder 105,772,288 and ProjPlus 33,581,568 parameters', () => {
