@@ -102,7 +102,11 @@ describe('a model set', () => {
       /is no diffusers folder: it has no unet, but config\.json, model\.safetensors/,
     ],
     ['a part that is not there', () => ({ parser: '/absent.pth' }), /There is no \/absent\.pth, where the parser should be/],
-    ['parts that are exchanged', (p) => ({ parser: p.adapter }), /ConsistentID-v1\.bin has no tensor "cp\.resnet/],
+    [
+      'parts that are exchanged',
+      (p) => ({ parser: p.adapter }),
+      /ConsistentID-v1\.bin: "conv_out\.conv_out\.weight" of 4 dimensions is needed, found none/,
+    ],
     ['an adapter that is none', (p) => ({ adapter: p.parser }), /face_parsing\.pth: \d+ tensors belong to no part of ConsistentID: "cp\./],
     [
       'a recogniser for a detector',

@@ -1,4 +1,4 @@
-import { hashWeights, WeightError, type Graph, type WeightSource } from '@likeness/graph';
+import { hashWeights, type WeightError, type Graph, type WeightSource } from '@likeness/graph';
 import { describe, expect, it } from 'vitest';
 import { faceDetectionGraph, faceParsingGraph, faceRecognitionGraph } from './compile.ts';
 import { bisenetConfig, bisenetConfigOf, iresnetConfig, iresnetConfigOf, scrfdConfig, scrfdConfigOf } from './face-checkpoints.ts';
