@@ -26,6 +26,14 @@ describe('shapes', () => {
     ['average pooling', op.globalAveragePool(x(2, 3, 5, 7)), [2, 3, 1, 1]],
     ['resize', op.resizeNearest(x(1, 3, 5, 7), 9, 13), [1, 3, 9, 13]],
     ['attention', op.attention(x(2, 16, 8), x(2, 77, 8), x(2, 77, 8), 4), [2, 16, 8]],
+    ['attention probabilities', op.attentionProbabilities(x(2, 16, 8), x(2, 77, 8), 4).probabilities, [2, 4, 16, 77]],
+    ['fused products', op.fusedMatmul(x(2, 4, 3), x(2, 5, 4), { transA: true, transB: true }), [2, 3, 5]],
+    ['split', op.split(x(6, 4), 3, 0)[2]!, [2, 4]],
+    ['reductions drop axes', op.reduceSum(x(2, 3, 4), [0, -1]), [3]],
+    ['reductions keep axes', op.reduceMax(x(2, 3, 4), [1], true), [2, 1, 4]],
+    ['reductions of all', op.reduceL2(x(2, 3)), []],
+    ['depth to space', op.depthToSpace(x(1, 12, 2, 3), 2), [1, 3, 4, 6]],
+    ['space to depth', op.spaceToDepth(x(1, 3, 4, 6), 2), [1, 12, 2, 3]],
     ['argmax', op.argMax(x(2, 19, 4, 4), 1), [2, 4, 4]],
     ['gather', op.gather(x(100, 8), graph.input('ids', 'int64', [2, 77])), [2, 77, 8]],
     ['where', op.where(op.equal(x(6, 1), 0), x(6, 8), x(6, 8)), [6, 8]],
@@ -61,6 +69,20 @@ describe('graph', () => {
     g.output('y', op.mul(op.linear(op.reshape(a, [1, 1, 4]), weight), 2));
     return g;
   };
+
+  it('puts other nodes in the place of one, under its name', () => {
+    const g = new Graph('replaced');
+    const a = g.input('a', 'float32', [2]);
+    const y = op.silu(a);
+    g.output('z', op.relu(y));
+    g.replace(g.nodes[0]!, () => [op.mul(a, op.sigmoid(a))]);
+    expect(print(g).split('\n').slice(2, 5)).toEqual([
+      '  sigmoid_3: float32[2] = Sigmoid(a)',
+      '  quickgelu_0: float32[2] = Mul(a, sigmoid_3)',
+      '  relu_1: float32[2] = Relu(quickgelu_0)',
+    ]);
+    expect(op.relu(y).name).toBe('relu_5');
+  });
 
   it('prints nodes in order, without those no output needs', () => {
     expect(print(build())).toBe(

@@ -42,6 +42,8 @@ export class Graph {
   /** Fingerprints of the sources whose weights are in this graph. */
   readonly sources = new Set<string>();
   readonly #names = new Set<string>();
+  /** Nodes ever made: no name comes twice. */
+  #made = 0;
 
   constructor(name: string) {
     this.name = name;
@@ -55,7 +57,7 @@ export class Graph {
 
   output(name: string, value: Tensor): void {
     const tensor = this.#tensor(this.#claim(name), value);
-    this.nodes.push({ op: 'Identity', domain: '', inputs: [value], outputs: [tensor], attributes: {} });
+    this.#append({ op: 'Identity', domain: '', inputs: [value], outputs: [tensor], attributes: {} });
     this.outputs.push(tensor);
   }
 
@@ -98,10 +100,23 @@ export class Graph {
     attributes: Readonly<Record<string, Attribute>> = {},
     domain = '',
   ): Tensor[] {
-    const name = `${op.toLowerCase()}_${this.nodes.length}`;
+    const name = `${op.toLowerCase()}_${this.#made}`;
     const tensors = outputs.map((output, i) => this.#tensor(this.#claim(i === 0 ? name : `${name}.${i}`), output));
-    this.nodes.push({ op, domain, inputs, outputs: tensors, attributes });
+    this.#append({ op, domain, inputs, outputs: tensors, attributes });
     return tensors;
+  }
+
+  /**
+   * Puts the nodes that `build` appends in the place of one, for instance to give names to what it keeps inside. `build` returns a new
+   * value for each of the node's outputs, and those take the outputs' names.
+   */
+  replace(node: Node, build: () => readonly Tensor[]): void {
+    const at = this.nodes.indexOf(node);
+    const end = this.nodes.length;
+    const values = build();
+    const names = new Map(node.outputs.map((output, i) => [values[i]!.name, output]));
+    const built = this.nodes.splice(end).map((n) => ({ ...n, outputs: n.outputs.map((output) => names.get(output.name) ?? output) }));
+    this.nodes.splice(at, 1, ...built);
   }
 
   /** The nodes the outputs depend on, in order; what was built and not used is left out. */
@@ -120,6 +135,11 @@ export class Graph {
   constantsOf(nodes: readonly Node[]): Constant[] {
     const names = new Set(nodes.flatMap((node) => node.inputs.flatMap((input) => input?.name ?? [])));
     return [...names].flatMap((name) => this.constants.get(name) ?? []);
+  }
+
+  #append(node: Node): void {
+    this.nodes.push(node);
+    this.#made++;
   }
 
   #literal(dtype: DType, dims: readonly number[], values: readonly number[], data: ArrayBufferView): Tensor {

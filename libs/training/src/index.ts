@@ -1,3 +1,4 @@
+export { differentiate } from './gradients/differentiate.ts';
 export { GradientError, type GradientErrorCode } from './gradients/errors.ts';
 export * from './errors.ts';
 export { Random } from './random.ts';

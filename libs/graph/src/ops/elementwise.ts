@@ -17,10 +17,16 @@ function binary(op: string, a: Tensor, b: Operand, dtype: DType = a.dtype): Tens
 
 export const add = (a: Tensor, b: Operand): Tensor => binary('Add', a, b);
 export const sub = (a: Tensor, b: Operand): Tensor => binary('Sub', a, b);
+/** a − x, for a number a. */
+export const subFrom = (a: number, x: Tensor): Tensor => binary('Sub', operand(a, x), x);
 export const mul = (a: Tensor, b: Operand): Tensor => binary('Mul', a, b);
 export const div = (a: Tensor, b: Operand): Tensor => binary('Div', a, b);
+export const max = (a: Tensor, b: Operand): Tensor => binary('Max', a, b);
+export const min = (a: Tensor, b: Operand): Tensor => binary('Min', a, b);
+export const pow = (a: Tensor, b: Operand): Tensor => binary('Pow', a, b);
 export const equal = (a: Tensor, b: Operand): Tensor => binary('Equal', a, b, 'bool');
 export const less = (a: Tensor, b: Operand): Tensor => binary('Less', a, b, 'bool');
+export const greater = (a: Tensor, b: Operand): Tensor => binary('Greater', a, b, 'bool');
 export const and = (a: Tensor, b: Tensor): Tensor => binary('And', a, b);
 
 const unary = (op: string, x: Tensor, attributes = {}, domain = ''): Tensor => x.graph.node(op, [x], x, attributes, domain);
@@ -28,6 +34,15 @@ const unary = (op: string, x: Tensor, attributes = {}, domain = ''): Tensor => x
 export const relu = (x: Tensor): Tensor => unary('Relu', x);
 export const sigmoid = (x: Tensor): Tensor => unary('Sigmoid', x);
 export const sin = (x: Tensor): Tensor => unary('Sin', x);
+export const cos = (x: Tensor): Tensor => unary('Cos', x);
+export const tanh = (x: Tensor): Tensor => unary('Tanh', x);
+export const erf = (x: Tensor): Tensor => unary('Erf', x);
+export const exp = (x: Tensor): Tensor => unary('Exp', x);
+export const log = (x: Tensor): Tensor => unary('Log', x);
+export const sqrt = (x: Tensor): Tensor => unary('Sqrt', x);
+export const abs = (x: Tensor): Tensor => unary('Abs', x);
+export const sign = (x: Tensor): Tensor => unary('Sign', x);
+export const neg = (x: Tensor): Tensor => unary('Neg', x);
 
 /** x·Φ(x) with the error function, not the tanh approximation. */
 export const gelu = (x: Tensor): Tensor => unary('Gelu', x);

@@ -25,6 +25,13 @@ export function depthToSpace(x: Tensor, n: number): Tensor {
   return reshape(transpose(blocks, [0, 1, 4, 2, 5, 3]), [b, c / n ** 2, h * n, w * n]);
 }
 
+/** [B, C, H, W] → [B, C·n², H/n, W/n]: undoes `depthToSpace`. */
+export function spaceToDepth(x: Tensor, n: number): Tensor {
+  const [b, c, h, w] = x.dims as [number, number, number, number];
+  const blocks = reshape(x, [b, c, h / n, n, w / n, n]);
+  return reshape(transpose(blocks, [0, 1, 3, 5, 2, 4]), [b, c * n * n, h / n, w / n]);
+}
+
 export function concat(parts: readonly Tensor[], axis: number): Tensor {
   const [first] = parts as [Tensor];
   const at = axisOf(axis, first.dims.length);
@@ -81,6 +88,10 @@ export const gather = (table: Tensor, index: Tensor): Tensor =>
 /** Per row b: data[b, index[b, 0]]: [B, n, C] by int64 [B, 1] → [B, C]. */
 export const gatherPerRow = (data: Tensor, index: Tensor): Tensor =>
   data.graph.node('GatherND', [data, index], { dtype: data.dtype, dims: [data.dims[0]!, ...data.dims.slice(2)] }, { batch_dims: 1 });
+
+/** Along an axis, the element of each place that `index` names: int64 of the shape of the result. */
+export const gatherElements = (data: Tensor, index: Tensor, axis: number): Tensor =>
+  data.graph.node('GatherElements', [data, index], { dtype: data.dtype, dims: index.dims }, { axis: axisOf(axis, data.dims.length) });
 
 /** Zeros around the two last axes of [B, C, H, W]. */
 export function pad2d(x: Tensor, { top = 0, left = 0, bottom = 0, right = 0 }): Tensor {

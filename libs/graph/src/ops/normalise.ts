@@ -1,4 +1,10 @@
-import type { Tensor } from '../tensor.ts';
+import { axisOf, type Tensor } from '../tensor.ts';
+
+/** exp(x) over its sum, along an axis. */
+export const softmax = (x: Tensor, axis = -1): Tensor => x.graph.node('Softmax', [x], x, { axis: axisOf(axis, x.dims.length) });
+
+/** The logarithm of that, without forming it. */
+export const logSoftmax = (x: Tensor, axis = -1): Tensor => x.graph.node('LogSoftmax', [x], x, { axis: axisOf(axis, x.dims.length) });
 
 /** Over the last axis. */
 export const layerNorm = (x: Tensor, scale: Tensor, bias: Tensor, epsilon = 1e-5): Tensor =>

@@ -1,6 +1,20 @@
 import { axisOf, type Tensor } from '../tensor.ts';
 import { windowed } from './products.ts';
 
+/** Sum over some axes, all unless given; they are dropped, or kept with size 1. */
+export const reduceSum = (x: Tensor, axes?: readonly number[], keepDims = false): Tensor => reduce('ReduceSum', x, axes, keepDims);
+export const reduceMean = (x: Tensor, axes?: readonly number[], keepDims = false): Tensor => reduce('ReduceMean', x, axes, keepDims);
+export const reduceMax = (x: Tensor, axes?: readonly number[], keepDims = false): Tensor => reduce('ReduceMax', x, axes, keepDims);
+/** Square root of the sum of squares. */
+export const reduceL2 = (x: Tensor, axes?: readonly number[], keepDims = false): Tensor => reduce('ReduceL2', x, axes, keepDims);
+
+function reduce(name: string, x: Tensor, axes: readonly number[] = x.dims.map((_, i) => i), keepDims: boolean): Tensor {
+  const reduced = axes.map((axis) => axisOf(axis, x.dims.length));
+  const dims = x.dims.flatMap((d, i) => (reduced.includes(i) ? (keepDims ? [1] : []) : [d]));
+  if (reduced.length === 0) return x;
+  return x.graph.node(name, [x, x.graph.ints(reduced)], { dtype: x.dtype, dims }, { keepdims: keepDims ? 1 : 0 });
+}
+
 /** Index of the largest element, the first of equals; the axis is dropped. */
 export function argMax(x: Tensor, axis: number): Tensor {
   const at = axisOf(axis, x.dims.length);
