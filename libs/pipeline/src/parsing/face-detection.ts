@@ -92,7 +92,8 @@ interface Level {
 
 /** Faces by falling score; `outputs` in any order, with or without a batch axis of 1. Equal scores: in the order of strides, cells, anchors. */
 export function decodeFaces(outputs: readonly DetectionOutput[], options: DecodeOptions): Face[] {
-  const { width, scale, scoreThreshold = 0.5, overlapThreshold = 0.4 } = options;
+  const { width, scale, overlapThreshold = 0.4 } = options;
+  const scoreThreshold = Math.fround(options.scoreThreshold ?? 0.5); // numpy compares in the scores' own float32: 0.7 itself stays
   const candidates: Face[] = [];
   for (const { stride, anchors, scores, boxes, landmarks } of levelsOf(outputs, options)) {
     const columns = Math.floor(width / stride);

@@ -103,6 +103,14 @@ describe('face detection', () => {
     expect([...face!.landmarks]).toEqual([32, 32, 32, 32, 32, 32, 32, 32, 32, 32]);
   });
 
+  it('keeps a score that is the threshold, in the scores’ own float32', () => {
+    for (const score of [0.3, 0.7, 0.9]) {
+      const found = outputs({ row: 11, score, box: [1, 1, 1, 2] });
+      expect(decodeFaces(found, { ...size, scoreThreshold: score })).toHaveLength(1);
+      expect(decodeFaces(found, { ...size, scoreThreshold: score + 1e-6 })).toHaveLength(0);
+    }
+  });
+
   it('takes the outputs of a detector of five strides with one anchor, in any order', () => {
     const make = (values: number) =>
       [256, 64, 16, 4, 1].map((rows) => ({ dims: [1, rows, values], data: new Float32Array(rows * values) }));

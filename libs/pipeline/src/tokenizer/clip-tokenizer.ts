@@ -21,8 +21,11 @@ export interface ClipTokenizerOptions {
   readonly maxLength?: number;
 }
 
-/** CLIP's own word pattern, for text in lower case. `ſ` is an s to a pattern that ignores case. */
-export const WORD = "'(?:[sſ]|t|re|ve|m|ll|d)|\\p{L}+|\\p{N}|[^\\p{White_Space}\\p{L}\\p{N}]+";
+/**
+ * CLIP's own word pattern, for text in lower case. To a pattern that ignores case `ſ` is an s, and U+0345, which becomes a letter in upper case,
+ * neither letter nor sign: it is passed over.
+ */
+export const WORD = "'(?:[sſ]|t|re|ve|m|ll|d)|\\p{L}+|\\p{N}|[^\\p{White_Space}\\p{L}\\p{N}\\u0345]+";
 
 const escape = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 

@@ -24,6 +24,10 @@ describe('ClipTokenizer', () => {
     expect(inner(openClip, 'word <end_of_text>')).toEqual([2653, 49407]);
   });
 
+  it('passes over U+0345, which is a letter to half of CLIP’s pattern', () => {
+    expect(inner(sd15, 'a\u0345b \u0345!')).toEqual([320, 321, 256]);
+  });
+
   it('finds special tokens exactly as written, and the end token again after lower-casing', () => {
     expect(inner(sd15, 'x<|facial|>y')).toEqual([343, 49409, 344]);
     expect(inner(sd15, '<|FACIAL|>')).toEqual([27, 347, 11909, 91, 285]);
