@@ -105,6 +105,24 @@ describe('torch files', () => {
     expect(readAll(torchLegacy(views, { 0: { count: 6, data: six } }))).toEqual(expected);
   });
 
+  it('reads pickle protocol 3, which says the same', () => {
+    const file = torchLegacy(views, { 0: { count: 6, data: six } });
+    file[1] = 3;
+    expect(readAll(file)).toEqual(expected);
+  });
+
+  it('reads tensors as torch before 0.4 wrote them', () => {
+    const old = p.call(p.global('torch._utils', '_rebuild_tensor'), p.storage('0', 6), p.int(1), p.tuple(p.int(2)), p.tuple(p.int(3)));
+    expect(readAll(torchLegacy(p.dict(p.text('column'), old), { 0: { count: 6, data: six } }))).toEqual({ column: [1, 4] });
+  });
+
+  it('reads what a small file repeats, and nothing at any offset', () => {
+    const repeated = p.tensor(p.storage('0', 6), 2, [8, 64], [0, 0]);
+    const empty = p.tensor(p.storage('0', 6), 7, [0, 3], [3, 1]);
+    const read = readAll(torchZip(p.dict(p.text('a'), repeated, p.text('b'), empty), { 0: six }));
+    expect(read).toEqual({ a: new Array(512).fill(2), b: [] });
+  });
+
   it('uses float32 in place only where it lies row-major and aligned', () => {
     const places = reading(torchZip(views, { 0: six }), (file) => ['transposed', 'column', 'repeated'].map((key) => file.place(key)));
     expect(places).toEqual([undefined, undefined, undefined]);

@@ -2,7 +2,7 @@ import { Checkpoint, type StoredTensor } from './checkpoint.ts';
 import { refuse } from './errors.ts';
 import { OpenFile } from './file-bytes.ts';
 import { readSafetensors } from './safetensors.ts';
-import { legacyStart, readTorchLegacy, readTorchZip } from './torch-archive.ts';
+import { isLegacyStart, legacyStartLength, readTorchLegacy, readTorchZip } from './torch-archive.ts';
 
 /**
  * Opens a checkpoint of whichever container: safetensors, torch's zip, or torch's format before 1.6. The content decides, not
@@ -39,11 +39,11 @@ function readTensors(file: OpenFile): Map<string, StoredTensor> {
   );
 }
 
-const startOf = (file: OpenFile): Uint8Array => file.bytes(0, Math.min(file.size, legacyStart.length), 'start');
+const startOf = (file: OpenFile): Uint8Array => file.bytes(0, Math.min(file.size, legacyStartLength), 'start');
 
 function readerOf(start: Uint8Array): ((file: OpenFile) => Map<string, StoredTensor>) | undefined {
   const begins = (...bytes: number[]) => bytes.every((byte, i) => start[i] === byte);
   if (start[8] === 0x7b) return readSafetensors; // the JSON header's brace after eight bytes of length
   if (begins(0x50, 0x4b, 0x03, 0x04)) return readTorchZip;
-  return begins(...legacyStart) ? readTorchLegacy : undefined;
+  return isLegacyStart(start) ? readTorchLegacy : undefined;
 }

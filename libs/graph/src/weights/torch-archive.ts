@@ -31,7 +31,11 @@ export function readTorchZip(file: OpenFile): Map<string, StoredTensor> {
 const legacyMagic = 0x1950a86a20f9469cfc6cn;
 const legacyProtocol = 1001;
 
-export const legacyStart = Uint8Array.of(0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19);
+/** How such a file begins: the pickle's protocol, then the magic number. */
+const legacyStart = Uint8Array.of(0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19);
+export const legacyStartLength = legacyStart.length;
+export const isLegacyStart = (start: Uint8Array) =>
+  (start[1] === 2 || start[1] === 3) && legacyStart.every((byte, i) => i === 1 || start[i] === byte);
 
 /**
  * The tensors of a file of torch.save before 1.6: pickles of a magic number, a protocol, facts about the machine, the object and
@@ -89,23 +93,26 @@ function collectTensors(file: OpenFile, value: Pickled, bytesOf: (storage: Stora
     }
     const count = checkedCount(shape);
     const last = shape.reduce((sum, d, i) => sum + Math.max(d - 1, 0) * strides[i]!, offset);
-    if (count === undefined || (count > 0 ? last >= claimed : offset > claimed)) {
+    if (count === undefined || (count > 0 && last >= claimed)) {
       throw refuse(
         file.path,
         path,
         `[${shape.join(', ')}] with strides (${strides.join(', ')}) at ${offset} leaves its storage of ${claimed} elements`,
       );
     }
-    // Strides of zero repeat elements without end; no real state dict holds more elements than its file has bytes.
-    if (count > file.size) throw refuse(file.path, path, `would make ${count} elements out of a file of ${file.size} bytes`);
+    // Strides of zero repeat elements without end; no real state dict of size holds more elements than its file has bytes.
+    if (count > Math.max(file.size, smallTensor))
+      throw refuse(file.path, path, `would make ${count} elements out of a file of ${file.size} bytes`);
     if (tensors.has(path)) throw refuse(file.path, path, 'is the path of two tensors');
     if (tensors.size >= mostTensors) throw refuse(file.path, path, `is one more than ${mostTensors} tensors`);
-    tensors.set(path, { type, shape, strides, start: bytes.start + offset * size });
+    tensors.set(path, { type, shape, strides, start: bytes.start + (count > 0 ? offset * size : 0) });
   });
   return tensors;
 }
 
 const mostTensors = 100_000;
+/** So many elements may a small file repeat. */
+const smallTensor = 65_536;
 const longestPath = 512;
 const mostContainers = 1_000_000;
 const deepest = 64;

@@ -61,6 +61,14 @@ const storageTypes: Readonly<Record<string, StoredType>> = {
 
 const elementTypeNames = new Set(['float32', 'float64', 'float16', 'bfloat16', 'int64', 'int32', 'int16', 'int8', 'uint8', 'bool']);
 
+const rebuildTensor: Callable['call'] = ([storage, offset, shape, strides], fail) => {
+  if (!isRef(storage, 'storage')) throw fail('a tensor over something that is no storage');
+  if (!isCount(offset) || !isCounts(shape) || !isCounts(strides) || shape.length !== strides.length) {
+    throw fail(`a tensor with offset ${text(offset)}, shape ${text(shape)} and strides ${text(strides)}`);
+  }
+  return { kind: 'tensor', storage, offset, shape, strides };
+};
+
 const callables: Readonly<Record<string, Callable['call']>> = {
   'collections.OrderedDict': ([pairs = []], fail, budget) => {
     budget.spend(containerCost + (Array.isArray(pairs) ? 2 * pairs.length : 0), fail); // a call may copy the same list once more
@@ -72,13 +80,8 @@ const callables: Readonly<Record<string, Callable['call']>> = {
     if (!Array.isArray(sizes)) throw fail('torch.Size of something that is no list');
     return sizes;
   },
-  'torch._utils._rebuild_tensor_v2': ([storage, offset, shape, strides], fail) => {
-    if (!isRef(storage, 'storage')) throw fail('a tensor over something that is no storage');
-    if (!isCount(offset) || !isCounts(shape) || !isCounts(strides) || shape.length !== strides.length) {
-      throw fail(`a tensor with offset ${text(offset)}, shape ${text(shape)} and strides ${text(strides)}`);
-    }
-    return { kind: 'tensor', storage, offset, shape, strides };
-  },
+  'torch._utils._rebuild_tensor': rebuildTensor, // before 0.4
+  'torch._utils._rebuild_tensor_v2': rebuildTensor,
   'torch._utils._rebuild_parameter': ([data], fail) => {
     if (!isRef(data, 'tensor')) throw fail('a parameter of something that is no tensor');
     return data;
@@ -108,7 +111,7 @@ const mostDimensions = 64;
 /**
  * Runs a pickle on a machine that knows only what a state dict needs: containers, numbers, strings, and the names above. Every
  * other opcode and every other global makes the file refused, used or not. Storages are named, not read.
- * Stops behind the STOP opcode. Protocols up to 2, which is what torch writes.
+ * Stops behind the STOP opcode. The opcodes of protocols 2, which is what torch writes, and 3, as far as torch itself reads them with `weights_only`.
  */
 export function unpickle(cursor: ByteCursor, file: string, entry: string, budget = new Budget()): Pickled {
   const fail = (reason: string) => refuse(file, entry, reason);
