@@ -55,10 +55,15 @@ export class Graph {
     return tensor;
   }
 
-  output(name: string, value: Tensor): void {
+  /**
+   * Names a value as an output. Nodes may read the output itself: where the value has no other reader the runtime writes it where the
+   * output shall lie, and copies nothing.
+   */
+  output(name: string, value: Tensor): Tensor {
     const tensor = this.#tensor(this.#claim(name), value);
     this.#append({ op: 'Identity', domain: '', inputs: [value], outputs: [tensor], attributes: {} });
     this.outputs.push(tensor);
+    return tensor;
   }
 
   constant(constant: Constant): Tensor {

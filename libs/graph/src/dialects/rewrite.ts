@@ -20,7 +20,7 @@ export function rewrite(graph: Graph, rule: Rule): Graph {
   for (const node of graph.liveNodes()) {
     const [output] = node.outputs as [Tensor];
     const inputs = node.inputs.map((input) => input && take(input));
-    if (outputs.has(output.name)) result.output(output.name, inputs[0]!);
+    if (outputs.has(output.name)) values.set(output.name, result.output(output.name, inputs[0]!));
     else {
       const ruled = rule(node, inputs);
       const made = ruled ? [ruled] : result.nodeOfMany(node.op, inputs, node.outputs, node.attributes, node.domain);
