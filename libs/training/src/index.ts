@@ -8,3 +8,7 @@ export { type AdamWOptions } from './optimiser/adamw.ts';
 export { type AverageOptions } from './optimiser/average.ts';
 export { type Schedule } from './optimiser/schedule.ts';
 export type { Batch, BatchArray, Task } from './trainer/task.ts';
+export * from './trainer/train.ts';
+export { readFgid, holdOut, type FgidRecord } from './data/fgid.ts';
+export { pixelBatch, RasterFile, type RasterKind, type RasterOptions } from './data/raster-file.ts';
+export { readRecipe, trainRecipe, type Recipe, type TrainRecipeOptions } from './recipe.ts';

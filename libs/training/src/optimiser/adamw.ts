@@ -58,26 +58,22 @@ export function appendAdamW(graph: Graph, weights: readonly Tensor[], gradients:
     const { name, dims } = weight;
     const [m, v] = [firstMoment(name), secondMoment(name)].map((moment) => graph.input(moment, 'float32', dims)) as [Tensor, Tensor];
     const scaled = op.mul(gradient, share2);
-    const first = op.add(op.mul(m, beta1), op.mul(gradient, share1)); // β₁·m + (1 − β₁)·g
-    const second = op.add(op.mul(v, beta2), op.mul(scaled, scaled)); // β₂·v + (1 − β₂)·g²
-    const change = op.mul(op.div(first, op.add(squareRoot(second), epsilon)), rate);
+    const first = graph.output(next(m.name), op.add(op.mul(m, beta1), op.mul(gradient, share1))); // β₁·m + (1 − β₁)·g
+    const second = graph.output(next(v.name), op.add(op.mul(v, beta2), op.mul(scaled, scaled))); // β₂·v + (1 − β₂)·g²
+    const change = op.mul(op.div(first, op.add(op.sqrt(second), epsilon)), rate);
     const decayed = options.weightDecay > 0 && (dims.length > 1 || options.decayVectors) ? op.mul(weight, decay) : weight;
     graph.output(next(name), op.sub(decayed, change));
-    graph.output(next(m.name), first);
-    graph.output(next(v.name), second);
   }
 }
 
 /** √Σg² over all elements of all tensors: [1]. */
 function globalNorm(graph: Graph, gradients: readonly Tensor[]): Tensor {
   const squares = gradients.map((g) => graph.node('ReduceSumSquare', [g], { dtype: 'float32', dims: [] }, { keepdims: 0 }));
-  return squareRoot(op.reshape(graph.node('Sum', squares, { dtype: 'float32', dims: [] }), [1]));
+  return op.sqrt(op.reshape(graph.node('Sum', squares, { dtype: 'float32', dims: [] }), [1]));
 }
 
 /** min(1, limit / (norm + 10⁻⁶)), as torch's clip_grad_norm_: [1]. */
 function clipFactor(norm: Tensor, limit: number): Tensor {
   const { graph } = norm;
-  return op.clip(op.div(graph.floats([limit], [1]), op.add(norm, 1e-6)), 0, 1);
+  return op.min(op.div(graph.floats([limit], [1]), op.add(norm, 1e-6)), 1);
 }
-
-const squareRoot = (x: Tensor): Tensor => x.graph.node('Sqrt', [x], x);

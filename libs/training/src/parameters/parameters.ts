@@ -38,9 +38,9 @@ export class Parameters implements WeightSource {
     };
   }
 
-  /** Takes the first values of the keys below `path` from a source, where it has them; a later source goes before an earlier one. */
+  /** Takes the first values of the keys below `path` from a source, where it has them; an earlier source goes before a later one. */
   start(source: WeightSource, path = ''): this {
-    this.#starts.unshift({ prefix: path === '' ? '' : `${path}.`, source });
+    this.#starts.push({ prefix: path === '' ? '' : `${path}.`, source });
     return this;
   }
 

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { plotPng } from './plot.ts';
 import { Table, type Row } from './table.ts';
 
-/** Columns that need no picture. */
-const unplotted = new Set(['step', 'rate']);
+/** Columns that need no picture, as they are known or change for other reasons. */
+const unplotted = new Set(['step', 'learning_rate', 'rate']);
 
 /** What a run has measured: `curve.csv` (every step), `evaluation.csv`, and both as `curve.png`. */
 export class Curve {

@@ -49,12 +49,14 @@ function panelSvg({ name, points }: Series): string {
   );
   const steps = ticks(x0, x1, 8).map((x) => `<text x="${toX(x)}" y="${bottom + 18}" text-anchor="middle">${label(x)}</text>`);
   const marks = measured.map(([x, y]) => `<circle cx="${toX(x)}" cy="${toY(y)}" r="2.5" fill="${ink.line}"/>`);
+  const under = `<text x="${left - 8}" y="${bottom + 18}" text-anchor="end">step</text>`;
   const legend = `<tspan fill="${ink.measured}">■</tspan> measured <tspan fill="${ink.line}">■</tspan> ${isFew ? 'joined' : 'smoothed'}, ${label(line.at(-1)![1])} at step ${x1}`;
   return [
     `<text x="${left}" y="${top - 10}" font-weight="bold">${escape(name)}</text>`,
     `<text x="${right}" y="${top - 10}" text-anchor="end">${legend}</text>`,
     ...grid,
     ...steps,
+    under,
     polyline(measured, ink.measured, 1),
     polyline(line, ink.line, 2),
     ...(isFew ? marks : []),

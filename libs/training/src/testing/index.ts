@@ -1,0 +1,1 @@
+export { drawnFolder } from './drawn-folder.ts';
