@@ -22,6 +22,10 @@ const badInput = new Set([
   'upload_invalid',
   'input_url_blocked',
   'webhook_url_blocked',
+  'recipe_invalid',
+  'dataset_invalid',
+  'run_exists',
+  'checkpoint_mismatch',
 ]);
 
 /** 2: the input is to be changed. 3: a model or pack is missing or unusable. 1: anything else. */

@@ -7,11 +7,12 @@ import { jobsCommand } from './commands/jobs.ts';
 import { loginCommand } from './commands/login.ts';
 import { modelsCommand } from './commands/models.ts';
 import { parityCommand } from './commands/parity.ts';
+import { trainCommand } from './commands/train.ts';
 import { reportFailure } from './failure.ts';
 
 const program = new Command('likeness').description('Portraits that keep the person.');
-for (const command of [generateCommand(), modelsCommand(), parityCommand(), benchCommand(), loginCommand(), jobsCommand()])
-  program.addCommand(command);
+const commands = [generateCommand, modelsCommand, trainCommand, parityCommand, benchCommand, loginCommand, jobsCommand];
+for (const command of commands.map((make) => make())) program.addCommand(command);
 
 /** Every command throws instead of exiting and leaves the one error line to `reportFailure`. */
 function prepare(command: Command): void {
