@@ -14,7 +14,7 @@ import { Random } from './random.ts';
 import { actions } from './scene/actions.ts';
 import { backdrops, drawBackdrop } from './scene/backdrops.ts';
 import type { Shot } from './shot.ts';
-import { styles } from './style/styles.ts';
+import { styles, type Style } from './style/styles.ts';
 import { drawClothing, drawNecklace, drawScarf } from './wear/clothing.ts';
 import { drawEarrings, drawEyewear } from './wear/eyewear.ts';
 import { drawHat } from './wear/hats.ts';
@@ -45,16 +45,19 @@ export function drawPortrait(identity: Identity, shot: Shot, { size = 128 }: Dra
   const canvas = new Canvas(size * SUPERSAMPLING);
   const random = new Random(shot.seed);
   const place = backdrops[shot.backdrop];
-  const light = new Illumination({ ...shot.light, key: place.key, fill: place.fill });
+  const contrast = shot.style === 'marble-sculpture' ? 0.85 : shot.light.contrast;
+  const light = new Illumination({ ...shot.light, contrast, key: place.key, fill: place.fill });
   const head = new Head(identity, shot);
   drawBackdrop(canvas, new Canvas(size), shot.backdrop, random, shot.backdropColour);
   drawPerson(canvas, head, shot, light);
   if (shot.action) {
     const { skin } = coloursOf(identity);
-    actions[shot.action].draw({ canvas, skin, light, random, side: shot.seed & 1 ? 1 : -1 });
+    actions[shot.action].draw({ canvas, skin, light, random, side: shot.side });
   }
+  const style: Style = styles[shot.style];
+  if (!style.finished) style.apply(canvas, random);
   const portrait = canvas.reduce(SUPERSAMPLING);
-  styles[shot.style].apply(portrait, random);
+  if (style.finished) style.apply(portrait, random);
   return {
     size,
     pixels: portrait.pixels(),

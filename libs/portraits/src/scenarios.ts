@@ -39,6 +39,7 @@ const doing = (action: ActionName, nearest: string, template: string = actions[a
     const entry = actions[action];
     return {
       action,
+      x: plain.x - 0.045 * plain.side,
       backdrop: random.pick<BackdropName>(entry.places),
       ...('garment' in entry ? { dress: { garment: entry.garment, colour: plain.dress.colour } } : {}),
       ...('hat' in entry ? { hat: { kind: entry.hat, colour: random.pick(['red', 'black', 'white', 'blue', 'orange'] as const) } } : {}),

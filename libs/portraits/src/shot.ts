@@ -34,6 +34,8 @@ export interface Shot {
   readonly necklace?: 'gold' | 'pearl';
   readonly earrings?: ColourName;
   readonly action?: ActionName;
+  /** Where the thing in the hands is: −1 in the picture's left, 1 in its right. */
+  readonly side: -1 | 1;
   readonly style: StyleName;
   /** The scenario that it is of, when it is of one. */
   readonly scenario?: string;
@@ -62,11 +64,12 @@ export function plainShot(random: Random, identity: Identity): Shot {
     y: 0.462 + random.normal(0, 0.012),
     expression: randomExpression(random),
     gaze: random.chance(0.65) ? [random.normal(0, 0.08), random.normal(0, 0.06)] : [random.normal(0, 0.45), random.normal(0, 0.25)],
-    light: { azimuth: random.normal(0, 0.6), elevation: random.uniform(0.2, 0.85), contrast: random.uniform(0.3, 0.75) },
+    light: { azimuth: random.normal(0, 0.6), elevation: random.uniform(0.2, 0.85), contrast: random.uniform(0.35, 0.8) },
     backdrop: 'studio',
     backdropColour: random.pick(colourNames),
     dress: { garment, colour: random.pick(colourNames), striped: random.chance(0.12) && garment !== 'jacket' },
     ...(isWoman(identity) && random.chance(0.18) ? { earrings: random.pick(['yellow', 'white', 'red', 'teal'] as const) } : {}),
+    side: random.chance(0.5) ? 1 : -1,
     style: 'photo',
     told: [],
     seed: random.uint32(),
@@ -76,7 +79,7 @@ export function plainShot(random: Random, identity: Identity): Shot {
 function randomExpression(random: Random): Expression {
   const smiling = random.chance(0.55);
   return {
-    smile: smiling ? random.uniform(0.25, 1) : random.normal(0, 0.18),
+    smile: smiling ? random.uniform(0.25, 1) : random.normal(0.14, 0.16),
     mouthOpen: random.chance(smiling ? 0.5 : 0.15) ? random.uniform(0.15, 0.6) : 0,
     brows: random.normal(0, 0.35),
     eyesOpen: random.chance(0.04) ? random.uniform(0.05, 0.3) : random.uniform(0.75, 1),
@@ -92,7 +95,7 @@ export function randomShot(random: Random, identity: Identity): Shot {
   const shot: Shot = {
     ...plain,
     backdrop,
-    ...(action ? { action } : {}),
+    ...(action ? { action, x: plain.x - 0.045 * plain.side } : {}),
     ...(doing && 'garment' in doing ? { dress: { garment: doing.garment, colour: plain.dress.colour } } : {}),
     ...accessories(random, identity, doing !== undefined && 'hat' in doing),
     ...(doing && 'hat' in doing ? { hat: { kind: doing.hat, colour: random.pick(colourNames) } } : {}),

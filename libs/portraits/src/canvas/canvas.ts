@@ -101,29 +101,16 @@ export class Canvas {
   /** Covers everything with another canvas, stretched with bilinear interpolation: a smaller one comes out as out of focus. */
   cover(other: Canvas): void {
     const { side } = this;
-    const ratio = other.side / side;
-    const last = other.side - 1;
-    for (let y = 0; y < side; y++) {
-      const sy = Math.min(last, Math.max(0, (y + 0.5) * ratio - 0.5));
-      const y0 = Math.floor(sy);
-      const fy = sy - y0;
-      const top = y0 * other.side;
-      const bottom = Math.min(last, y0 + 1) * other.side;
-      for (let x = 0; x < side; x++) {
-        const sx = Math.min(last, Math.max(0, (x + 0.5) * ratio - 0.5));
-        const x0 = Math.floor(sx);
-        const fx = sx - x0;
-        const x1 = Math.min(last, x0 + 1);
-        const [w00, w01, w10, w11] = [(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy];
-        const at = y * side + x;
-        for (const plane of planes)
-          this[plane][at] =
-            other[plane][top + x0]! * w00 +
-            other[plane][top + x1]! * w01 +
-            other[plane][bottom + x0]! * w10 +
-            other[plane][bottom + x1]! * w11;
-      }
+    const at = new Int32Array(side);
+    const next = new Int32Array(side);
+    const part = new Float32Array(side);
+    for (let i = 0; i < side; i++) {
+      const place = Math.min(other.side - 1, Math.max(0, ((i + 0.5) * other.side) / side - 0.5));
+      at[i] = Math.floor(place);
+      next[i] = Math.min(other.side - 1, at[i]! + 1);
+      part[i] = place - at[i]!;
     }
+    for (const plane of planes) stretch(this[plane], other[plane], side, other.side, at, next, part);
   }
 
   /** Area means of `factor`×`factor` pixels; of the labels the most frequent one. */
@@ -159,6 +146,31 @@ export class Canvas {
       out[3 * i + 2] = encode(this.blue[i]!);
     }
     return out;
+  }
+}
+
+/** One plane by rows: first across, at the two rows of the source, then down between them. */
+function stretch(
+  to: Float32Array,
+  from: Float32Array,
+  side: number,
+  sourceSide: number,
+  at: Int32Array,
+  next: Int32Array,
+  part: Float32Array,
+): void {
+  for (let y = 0, i = 0; y < side; y++) {
+    const top = at[y]! * sourceSide;
+    const bottom = next[y]! * sourceSide;
+    const down = part[y]!;
+    for (let x = 0; x < side; x++, i++) {
+      const l = at[x]!;
+      const r = next[x]!;
+      const across = part[x]!;
+      const a = from[top + l]! + (from[top + r]! - from[top + l]!) * across;
+      const b = from[bottom + l]! + (from[bottom + r]! - from[bottom + l]!) * across;
+      to[i] = a + (b - a) * down;
+    }
   }
 }
 

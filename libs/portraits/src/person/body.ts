@@ -29,14 +29,18 @@ export class Trunk {
     this.x = pose.x - Math.sin(pose.roll) * pose.scale * 0.7 - Math.sin(pose.yaw) * pose.scale * 0.12;
     this.y = pose.y + pose.scale * 0.94;
     this.neck = identity.faceWidth * (woman ? 0.5 : 0.62);
-    this.shoulders = woman ? 1.3 : 1.52;
+    this.shoulders = woman ? 1.48 : 1.75;
   }
 
   readonly at = (u: number, v: number): Place => [this.x + u * this.scale, this.y + v * this.scale];
 
   /** Coordinates of a place of the frame. */
-  locate(x: number, y: number): Place {
-    return [(x - this.x) / this.scale, (y - this.y) / this.scale];
+  across(x: number): number {
+    return (x - this.x) / this.scale;
+  }
+
+  down(y: number): number {
+    return (y - this.y) / this.scale;
   }
 
   /** The line of the shoulders from the neck out, without the neck. `rise` lifts it, as cloth of some thickness does. */
@@ -99,7 +103,8 @@ export function drawNeck({ canvas, head, skin, light }: BodySetting): void {
     [-neck, -0.75],
   ]);
   const shade = (x: number, y: number, out: Float32Array): void => {
-    const [u, v] = trunk.locate(x, y);
+    const u = trunk.across(x);
+    const v = trunk.down(y);
     const wide = v < 0.25 ? neck * 1.1 : neck * 1.1 + (v - 0.25) * 2.2;
     const nx = clamp(u / wide, -1, 1);
     const nz = Math.sqrt(1.05 - nx * nx);

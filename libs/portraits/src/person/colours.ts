@@ -2,7 +2,7 @@
 import { hex, mix, ramp, scale, times, type Rgb } from '../canvas/colour.ts';
 import type { Identity } from './identity.ts';
 
-const skinTones = ['#f8dfd0', '#f0c8ad', '#e0ab86', '#c68a5f', '#9d653f', '#70452c', '#482b1d'].map(hex);
+const skinTones = ['#f2d3c0', '#eabf9f', '#dba680', '#c4895f', '#a06a45', '#7a4c32', '#553425'].map(hex);
 const ashenHair = ['#d8bd86', '#a98550', '#6b4a2b', '#3a271a', '#15100e'].map(hex);
 const redHair = ['#d98a44', '#bb5b22', '#8a3515', '#4a1d10', '#1c0d0a'].map(hex);
 const whiteHair = hex('#d4d2cd');

@@ -63,11 +63,12 @@ function lightShader(head: Head, relief: Relief, light: Illumination, skin: Rgb)
   const sample = new Float32Array(4);
   const [cosYaw, sinYaw] = [Math.cos(head.pose.yaw), Math.sin(head.pose.yaw)];
   const [cosPitch, sinPitch] = [Math.cos(head.pose.pitch), Math.sin(head.pose.pitch)];
-  const shine = 0.1 + 0.12 * (1 - skin[1]);
+  const shine = 0.07 + 0.05 * (1 - skin[1]);
   return (x, y, out) => {
     head.locate(x, y, place);
     relief.sample(place[0]!, place[1]!, sample);
-    const [u, v] = [-sample[0]!, -sample[1]!];
+    const u = -sample[0]!;
+    const v = -sample[1]!;
     const nx = u * cosYaw + sinYaw;
     const z = cosYaw - u * sinYaw;
     const ny = v * cosPitch + z * sinPitch;
@@ -130,7 +131,7 @@ function drawBlemishes({ canvas, head, colours }: FaceSetting, skin: Mask): void
     const spot = canvas.mask(transform(ellipse(u, v, random.uniform(0.012, 0.024), 0.015, 0, 8), head.onFace));
     canvas.fill(intersect(spot, skin), times(colours.skin, [0.62, 0.4, 0.28]), { opacity: 0.6 });
   }
-  if (mole > 0.7) {
+  if (mole > 0.8) {
     const [u, v] = [random.pick([-1, 1]) * random.uniform(0.2, 0.45), random.uniform(0.3, 0.75)];
     canvas.fill(transform(ellipse(u, v, 0.026, 0.026, 0, 10), head.onFace), scale(colours.skin, 0.16), { opacity: 0.9 });
   }
@@ -141,9 +142,9 @@ function drawBrow({ canvas, head, colours, expression, blank }: FaceSetting, sid
   const v = -browHeight - 0.05 * expression.brows;
   const frown = Math.min(0, expression.brows) * 0.06;
   const points: Place[] = [
-    [side * (eyeSpacing - eyeSize * 1.12), v + 0.04 - frown],
-    [side * (eyeSpacing - eyeSize * 0.3), v - 0.01 - browAngle * 0.16],
-    [side * (eyeSpacing + eyeSize * 0.55), v - 0.02 - browAngle * 0.3],
+    [side * (eyeSpacing - eyeSize * 1.12), v + 0.022 - frown],
+    [side * (eyeSpacing - eyeSize * 0.3), v - 0.01 - browAngle * 0.13],
+    [side * (eyeSpacing + eyeSize * 0.55), v - 0.015 - browAngle * 0.22],
     [side * (eyeSpacing + eyeSize * 1.35), v + 0.06],
   ];
   const t = browThickness * head.pose.scale;
@@ -171,7 +172,7 @@ interface EyeShape {
 
 function eyeShape({ head, expression }: FaceSetting, side: -1 | 1): EyeShape {
   const { eyeSpacing, eyeSize: a, eyeOpening, eyeTilt, age } = head.identity;
-  const open = a * eyeOpening * (0.12 + 1.05 * expression.eyesOpen) * (1 - 0.15 * clamp((age - 50) / 30));
+  const open = a * eyeOpening * (0.12 + 0.92 * expression.eyesOpen) * (1 - 0.15 * clamp((age - 50) / 30));
   const squint = 0.22 * Math.max(0, expression.smile);
   const place = (x: number, y: number): Place => [side * (eyeSpacing + x * a), y - x * a * Math.tan(eyeTilt)];
   const inner = place(-1, 0.018);
@@ -189,7 +190,7 @@ function eyeShape({ head, expression }: FaceSetting, side: -1 | 1): EyeShape {
 
 const irisPlace = ({ head, gaze }: FaceSetting, side: -1 | 1): Place => {
   const { eyeSpacing, eyeSize } = head.identity;
-  return [side * eyeSpacing + gaze[0] * eyeSize * 0.34, -0.008 + gaze[1] * eyeSize * 0.2];
+  return [side * eyeSpacing + gaze[0] * eyeSize * 0.34, -0.016 + gaze[1] * eyeSize * 0.2];
 };
 
 function drawEye(setting: FaceSetting, side: -1 | 1): void {
@@ -203,12 +204,12 @@ function drawEye(setting: FaceSetting, side: -1 | 1): void {
   canvas.fill(stroke(shape.crease, [0.002, 0.009 * size * 3, 0.002]), scale(colours.skin, 0.45), { opacity: 0.5, soft: 0.004 });
   canvas.fill(almond, white, { label: side < 0 ? labels.l_eye : labels.r_eye });
   const [u, v] = irisPlace(setting, side);
-  const r = 0.088;
+  const r = 0.092;
   const disc = (radius: number) => intersect(canvas.mask(transform(ellipse(u, v, radius), head.onFace)), almond);
   if (!blank) {
     const middle = head.onFace(u, v);
     canvas.fill(disc(r), (x, y, out) => {
-      const d = Math.hypot(x - middle[0], y - middle[1]) / (r * size);
+      const d = Math.sqrt((x - middle[0]) ** 2 + (y - middle[1]) ** 2) / (r * size);
       const tone = d > 0.82 ? 0.35 : 0.75 + 0.9 * clamp((y - middle[1]) / (r * size)) + 0.25 * (1 - d);
       for (let k = 0; k < 3; k++) out[k] = colours.iris[k as 0] * tone;
     });
@@ -216,7 +217,7 @@ function drawEye(setting: FaceSetting, side: -1 | 1): void {
   } else canvas.fill(disc(r * 0.7), scale(colours.skin, 0.62), { opacity: 0.6 });
   // The upper lid throws a shadow on the ball.
   canvas.multiply(intersect(canvas.soften(canvas.mask(stroke(shape.upper, [0.006, 0.022, 0.006])), 0.005), almond), [0.4, 0.4, 0.42], 0.75);
-  const lash = size * (woman ? 0.052 : 0.034);
+  const lash = size * (woman ? 0.05 : 0.026);
   canvas.fill(stroke(shape.upper, [lash * 0.3, lash, lash * (woman ? 0.9 : 0.4)]), lashes, { opacity: 0.92 });
   canvas.fill(stroke(shape.lower, [size * 0.022, size * 0.012, size * 0.006]), lashes, { opacity: woman ? 0.6 : 0.42, soft: 0.002 });
 }
@@ -270,7 +271,7 @@ function drawMouth({ canvas, head, colours, expression, blank }: FaceSetting): v
   ];
   const line = (points: Place[]) => onFace(head, points, false, 5);
   const inside = canvas.mask([...line(top), ...line(low)]);
-  canvas.fill([...line(bow), ...line(under)], scale(colours.lips, 0.9), { opacity: 0.35, soft: 0.008 });
+  canvas.fill([...line(bow), ...line(under)], scale(colours.lips, 0.9), { opacity: 0.25, soft: 0.006 });
   if (mouthOpen > 0.08) {
     canvas.fill(inside, blank ? scale(colours.skin, 0.4) : [0.09, 0.018, 0.018], { label: labels.mouth });
     const teeth: Place[] = [

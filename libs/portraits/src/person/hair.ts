@@ -54,7 +54,10 @@ export function drawHairBehind(setting: HairSetting): void {
   const { canvas, head } = setting;
   const { hairStyle, hairLength, hairParting, faceWidth, hairVolume } = head.identity;
   const shader = strands(setting, 0.55);
-  const fill = (path: Path) => canvas.fill(path, shader, { label: labels.hair });
+  // What the face will cover needs no strands.
+  const { x, y } = head.pose;
+  const covered = canvas.mask(transform(head.outline(), (px, py) => [x + (px - x) * 0.9, y + (py - y) * 0.9]));
+  const fill = (path: Path) => canvas.fill(subtract(canvas.mask(path), covered), shader, { label: labels.hair });
   if (hangs(hairStyle)) fill(transform(smooth(outside(setting, bottom(head.identity)), true, 5), head.beside(-0.25)));
   if (hairStyle === 'bun' && !setting.covered)
     fill(
@@ -104,18 +107,18 @@ function outside({ head, covered }: HairSetting, end: number): Place[] {
   const rough = cut.rough * (0.012 + 0.035 * hairCurl) * (hairVolume / 0.17);
   const points: Place[] = [];
   // Down the right side, by heights; over the top by angles.
-  const arc = 15;
+  const arc = 24;
   for (let i = 0; i <= arc; i++) {
     const angle = (Math.PI * i) / arc;
     const [c, s] = [Math.cos(angle), Math.sin(angle)];
     const swell = sides + (crown - sides) * s * s;
     const u = -c * (wide + swell) + lean * s * s * 0.3;
     const v = -0.12 - s * (0.88 + crown) + lean * c * s * 0.3;
-    const bump = rough * (noise2(c * 5 + 31 * hairVolume, s * 5 + 7 * hairCurl) + 0.6 * (i % 2 ? 1 : -1) * hairCurl);
+    const bump = rough * (noise2(c * 6 + 31 * hairVolume, s * 6 + 7 * hairCurl) + 0.25 * (i % 2 ? 1 : -1) * hairCurl);
     points.push([u * (1 + bump), v * (1 + bump)]);
   }
   const steps = Math.max(2, Math.round((end + 0.12) / 0.18));
-  const wave = (v: number, side: number) => rough * 1.6 * Math.sin(v * (6 + 8 * hairCurl) + side * 1.3 + 9 * hairVolume);
+  const wave = (v: number, side: number) => rough * 1.2 * Math.sin(v * (6 + 8 * hairCurl) + side * 1.3 + 9 * hairVolume);
   const flare = hairStyle === 'afro' ? 0 : 0.08 * hairLengthOf(identity);
   const down = (side: 1 | -1) =>
     Array.from({ length: steps }, (_, i): Place => {
@@ -191,17 +194,17 @@ function strands({ head, colours, light }: HairSetting, tone: number): Shader {
     const nx = u / (faceWidth + hairVolume);
     const ny = clamp(v + 0.1, -1.2, 0.35) * 0.85;
     const nz = Math.sqrt(Math.max(0.06, 1.1 - nx * nx - ny * ny));
+    const run = Math.sqrt((u - from) * (u - from) + (v + lift) * (v + lift));
     let fibre: number;
     if (tight) {
       const f = style === 'afro' ? 15 : 8;
       fibre = noise2(u * f + 3, v * f) + 0.6 * noise2(u * f * 2.2, v * f * 2.2 + 9);
     } else {
       const angle = Math.atan2(u - from, v + lift) + curl * 0.09 * Math.sin(v * 9 + u * 3);
-      const run = Math.hypot(u - from, v + lift);
       fibre = 0.75 * noise2(angle * 11 + 40, run * 1.3) + 0.7 * noise2(angle * 34, run * 2 + 5) + 0.25 * noise2(angle * 80, run * 4);
     }
     const lit = light.diffuse(nx, ny, nz);
-    const band = tight ? 0.12 : 0.38 * Math.exp(-(((Math.hypot(u - from, v + lift) - 0.62) / 0.2) ** 2));
+    const band = tight ? 0.12 : 0.38 * Math.exp(-(((run - 0.62) / 0.2) ** 2));
     const gloss = band * (0.4 + 0.6 * fibre) * lit * (0.1 + 0.7 * Math.sqrt(lamp));
     const value = tone * Math.max(0.12, 0.86 + 0.42 * fibre);
     for (let k = 0; k < 3; k++) {
@@ -239,10 +242,11 @@ export function drawFacialHair({ canvas, head, colours, light }: HairSetting, fa
     [noseWidth + 0.04, noseLength + 0.11],
     [lipWidth + 0.09, mouth - 0.02],
     [faceWidth * jawWidth * 0.72, mouth - 0.12],
-    [faceWidth * 0.94, 0.05],
-    [faceWidth * 1.1, 0.1],
-    [faceWidth * 1.02, 0.7],
-    [0.36, 1.08 + 0.16 * density],
+    [faceWidth * 0.93, 0.03],
+    [faceWidth * 1.01, 0.06],
+    [faceWidth * (0.3 + 0.7 * jawWidth) + 0.02, 0.55],
+    [faceWidth * jawWidth * 0.72 + 0.03, 0.88],
+    [0.26, 1.06 + 0.16 * density],
     [0, 1.1 + 0.2 * density],
   ];
   const chin: Place[] = [
@@ -256,7 +260,7 @@ export function drawFacialHair({ canvas, head, colours, light }: HairSetting, fa
   const paint = beardShader(head, colour, light);
   const lay = (mask: Mask, opacity: number, solid: boolean) => {
     const free = subtract(mask, lips);
-    canvas.fill(canvas.soften(free, 0.008), paint, { opacity });
+    canvas.fill(canvas.soften(free, 0.004), paint, { opacity });
     if (solid) canvas.label(free, labels.hair);
   };
   if (facialHair === 'stubble') return lay(intersect(shape(around), face), 0.22 + 0.28 * density, false);
@@ -269,7 +273,8 @@ function beardShader(head: Head, colour: Rgb, light: Illumination): Shader {
   const place = new Float32Array(2);
   return (x, y, out) => {
     head.locate(x, y, place);
-    const [u, v] = [place[0]!, place[1]!];
+    const u = place[0]!;
+    const v = place[1]!;
     const fibre = 0.8 * noise2(u * 38 + v * 6, v * 9) + 0.4 * noise2(u * 70, v * 24);
     const lit = light.diffuse(u / 0.8, (v - 0.55) * 0.7, 0.8);
     const value = Math.max(0.15, 0.9 + 0.5 * fibre);

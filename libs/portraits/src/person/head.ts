@@ -99,8 +99,8 @@ export class Head {
       [w * 0.98, -0.22],
       [w, 0.06],
       [cheek, 0.34],
-      [jaw * 0.98, 0.58],
-      [jaw * 0.72 + chinWidth * 0.18, 0.8],
+      [jaw * 0.96, 0.56],
+      [jaw * 0.66 + chinWidth * 0.2, 0.8],
       [chinWidth * 0.85, 0.95],
       [0, 1],
     ];

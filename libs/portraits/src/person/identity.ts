@@ -16,22 +16,22 @@ export const identityNumbers = {
   age: { low: 18, high: 80, meaning: 'years' },
   skinTone: { low: 0, high: 1, meaning: 'lightest to darkest' },
   skinUndertone: { low: 0, high: 1, meaning: 'rosy to golden' },
-  faceWidth: { low: 0.64, high: 0.84, meaning: 'half width at the cheekbones' },
-  jawWidth: { low: 0.68, high: 0.97, meaning: 'at the corners of the jaw, as a part of faceWidth' },
-  chinWidth: { low: 0.16, high: 0.42, meaning: 'half width of the chin' },
+  faceWidth: { low: 0.62, high: 0.8, meaning: 'half width at the cheekbones' },
+  jawWidth: { low: 0.68, high: 0.95, meaning: 'at the corners of the jaw, as a part of faceWidth' },
+  chinWidth: { low: 0.14, high: 0.38, meaning: 'half width of the chin' },
   cheekFullness: { low: 0, high: 1, meaning: 'hollow to full' },
   eyeSpacing: { low: 0.27, high: 0.37, meaning: 'from the middle to the centre of an eye' },
   eyeSize: { low: 0.13, high: 0.19, meaning: 'half width of an eye' },
-  eyeOpening: { low: 0.34, high: 0.62, meaning: 'height of an eye as a part of its width' },
+  eyeOpening: { low: 0.38, high: 0.66, meaning: 'height of an eye as a part of its width' },
   eyeTilt: { low: -0.14, high: 0.22, meaning: 'outer corner raised, in radians' },
   eyeColour: { low: 0, high: 1, meaning: 'dark brown, brown, hazel, green, blue, grey' },
   browThickness: { low: 0.03, high: 0.1, meaning: 'at the thickest place' },
-  browAngle: { low: -0.1, high: 0.3, meaning: 'rise from the inner end to the peak, in radians' },
+  browAngle: { low: -0.15, high: 0.3, meaning: 'rise from the inner end to the peak, in radians' },
   browHeight: { low: 0.2, high: 0.32, meaning: 'above the eye' },
   noseLength: { low: 0.34, high: 0.52, meaning: 'from the eyes to its base' },
   noseWidth: { low: 0.12, high: 0.25, meaning: 'half width at the wings' },
   noseBridge: { low: 0, high: 1, meaning: 'flat and broad to high and narrow' },
-  lipWidth: { low: 0.2, high: 0.34, meaning: 'half width of the mouth' },
+  lipWidth: { low: 0.21, high: 0.34, meaning: 'half width of the mouth' },
   lipFullness: { low: 0.05, high: 0.15, meaning: 'height of the lower lip' },
   lipColour: { low: 0, high: 1, meaning: 'the colour of the skin to deep red' },
   earSize: { low: 0.16, high: 0.27, meaning: 'half height of an ear' },
@@ -45,7 +45,7 @@ export const identityNumbers = {
   hairParting: { low: -1, high: 1, meaning: 'the side of the parting' },
   facialHairDensity: { low: 0, high: 1, meaning: 'thin to thick' },
   freckles: { low: 0, high: 1, meaning: 'none to many' },
-  mole: { low: 0, high: 1, meaning: 'none below 0.7, above it the place of a mole' },
+  mole: { low: 0, high: 1, meaning: 'none below 0.8, above it the place of a mole' },
   lines: { low: 0, high: 1, meaning: 'depth of the lines of age' },
 } as const;
 export type IdentityNumber = keyof typeof identityNumbers;
@@ -98,7 +98,7 @@ export function randomIdentity(random: Random): Identity {
   const woman = random.chance(0.5);
   const side = woman ? 1 : 0;
   const age = random.uniform() < 0.75 ? random.uniform(19, 55) : random.uniform(55, 80);
-  const skinTone = random.uniform();
+  const skinTone = random.uniform() ** 1.12;
   const old = clamp((age - 35) / 40);
   const within = (name: IdentityNumber, mean: number, deviation: number) => {
     const { low, high } = identityNumbers[name];
@@ -119,7 +119,7 @@ export function randomIdentity(random: Random): Identity {
     eyeSize: within('eyeSize', woman ? 0.62 : 0.42, 0.26),
     eyeOpening: within('eyeOpening', woman ? 0.6 : 0.45, 0.28),
     eyeTilt: within('eyeTilt', 0.45, 0.28),
-    eyeColour: random.chance(0.25 + 0.6 * light ** 1.5) ? random.uniform(0.25, 1) : random.uniform(0, 0.3),
+    eyeColour: random.chance(0.04 + 0.8 * light ** 1.6) ? random.uniform(0.25, 1) : random.uniform(0, 0.3),
     browThickness: within('browThickness', woman ? 0.3 : 0.6, 0.25),
     browAngle: within('browAngle', woman ? 0.6 : 0.4, 0.28),
     browHeight: within('browHeight', woman ? 0.55 : 0.35, 0.25),

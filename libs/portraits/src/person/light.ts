@@ -28,8 +28,8 @@ export class Illumination {
     this.z = Math.cos(azimuth) * Math.cos(elevation);
     const length = Math.hypot(this.x, this.y, this.z + 1);
     [this.hx, this.hy, this.hz] = [this.x / length, this.y / length, (this.z + 1) / length];
-    this.key = scale(key, 0.55 + 0.6 * contrast);
-    this.fill = mix(scale(fill, 0.72), scale(fill, 0.2), contrast);
+    this.key = scale(key, 0.58 + 0.66 * contrast);
+    this.fill = mix(scale(fill, 0.6), scale(fill, 0.14), contrast);
   }
 
   /** The cosine to the key light, softened beyond the terminator as skin does, 0…1. */

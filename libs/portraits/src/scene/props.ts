@@ -678,7 +678,7 @@ export const cookies: Prop = (setting) => {
 /** A laptop seen from behind is no computer to the eye: a monitor beside the person shows its code. */
 export const computer: Prop = (setting) => {
   const { canvas, light, side, random } = setting;
-  const x = 0.5 + side * 0.33;
+  const x = 0.5 + side * 0.36;
   const frame = polygon([
     [x - 0.19, 0.4],
     [x + 0.2, 0.37],

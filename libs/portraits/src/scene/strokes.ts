@@ -1,6 +1,6 @@
 /** What several places are made of: gradients, foliage, planks, clouds. */
 import type { Canvas, Shader } from '../canvas/canvas.ts';
-import { clamp, mix, scale, type Rgb } from '../canvas/colour.ts';
+import { clamp, scale, type Rgb } from '../canvas/colour.ts';
 import { fractal, noise2 } from '../canvas/noise.ts';
 import { ellipse, polygon, rectangle, smooth, type Place } from '../canvas/path.ts';
 import type { Random } from '../random.ts';
@@ -103,7 +103,9 @@ export const boards =
     const seam = edge < 0.05 ? 0.35 : 1;
     const end =
       Math.abs(along * 0.35 + noise2(board * 9.1, 3) * 3 - Math.round(along * 0.35 + noise2(board * 9.1, 3) * 3)) < 0.012 ? 0.4 : 1;
-    for (let k = 0; k < 3; k++) out[k] = mix(dark, colour, clamp(own + grain))[k as 0] * (own + grain) * Math.min(seam, end);
+    const t = clamp(own + grain);
+    const tone = (own + grain) * Math.min(seam, end);
+    for (let k = 0; k < 3; k++) out[k] = (dark[k as 0] + (colour[k as 0] - dark[k as 0]) * t) * tone;
   };
 
 /** Bricks: running bond with mortar. */

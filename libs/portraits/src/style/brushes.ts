@@ -15,10 +15,9 @@ export function vanGogh(canvas: Canvas, random: Random): void {
   const seed = random.uniform(0, 90);
   const [night, star] = [['#12296b', '#2a62b8', '#6fb0d8', '#0d1a48'].map(hex), hex('#f6d24a')];
   const suns = Array.from({ length: 5 }, () => [random.uniform(), random.uniform(0, 0.6), random.uniform(0.04, 0.08)] as const);
-  mapPixels(canvas, (colour, i) => {
+  mapPixels(canvas, (colour, i, x, y) => {
     saturate(colour, 1.5);
     if (canvas.labels[i] !== labels.background) return;
-    const [x, y] = [(i % side) / side, Math.floor(i / side) / side];
     const swirl = fractal(x * 4 + seed, y * 4);
     const base = night[Math.floor((swirl * 0.5 + 0.5) * 12) % 4]!;
     const glow = suns.reduce((sum, [sx, sy, r]) => sum + Math.exp(-(((Math.hypot(x - sx, y - sy) - r * 0.3) / r) ** 2)), 0);
@@ -42,10 +41,9 @@ export function vanGogh(canvas: Canvas, random: Random): void {
 
 export function oilPainting(canvas: Canvas, random: Random): void {
   const { side } = canvas;
-  kuwahara(canvas, Math.max(1, Math.round(side / 64)));
+  kuwahara(canvas, Math.max(1, Math.round(side / 80)));
   const seed = random.uniform(0, 90);
-  mapPixels(canvas, (colour, i) => {
-    const [x, y] = [(i % side) / side, Math.floor(i / side) / side];
+  mapPixels(canvas, (colour, i, x, y) => {
     const bristle = 1 + 0.22 * noise2(x * 26 + y * 60 + seed, y * 14 - x * 30);
     const varnish = 1 - 0.55 * ((x - 0.5) ** 2 + (y - 0.5) ** 2);
     saturate(colour, 1.25);
@@ -60,8 +58,8 @@ export function pointillism(canvas: Canvas, random: Random): void {
   const { side } = canvas;
   canvas.fill(rectangle(0, 0, 1, 1), hex('#efe6cf'));
   for (const [spacing, radius] of [
-    [0.024, 0.0135],
-    [0.019, 0.0095],
+    [0.018, 0.0105],
+    [0.0135, 0.0068],
   ] as const)
     for (let y = 0; y < 1; y += spacing)
       for (let x = 0; x < 1; x += spacing) {
@@ -69,8 +67,8 @@ export function pointillism(canvas: Canvas, random: Random): void {
         const i = Math.min(side - 1, Math.floor(py * side)) * side + Math.min(side - 1, Math.floor(px * side));
         const tilt = random.integer(3);
         const dot = planes.map((plane, k) => {
-          const own = source[plane][i]! * (k === tilt ? 1.45 : 0.85);
-          return clamp(own + (k === tilt ? 0.07 : -0.01));
+          const own = source[plane][i]! * (k === tilt ? 1.4 : 0.9);
+          return clamp(own + (k === tilt ? 0.045 : 0.01));
         });
         canvas.fill(ellipse(px, py, radius * random.uniform(0.8, 1.15), radius, 0, 8), [dot[0]!, dot[1]!, dot[2]!]);
       }
@@ -78,22 +76,21 @@ export function pointillism(canvas: Canvas, random: Random): void {
 
 export function watercolor(canvas: Canvas, random: Random): void {
   const { side } = canvas;
-  kuwahara(canvas, Math.max(1, Math.round(side / 42)));
+  kuwahara(canvas, Math.max(1, Math.round(side / 80)));
   const source = copyOf(canvas);
   const soft = planes.map((plane) => blurred(source[plane], side, Math.max(1, Math.round(side / 50))));
   const [sx, sy] = [random.uniform(0, 60), random.uniform(0, 60)];
-  mapPixels(canvas, (colour, i) => {
-    const [x, y] = [(i % side) / side, Math.floor(i / side) / side];
+  mapPixels(canvas, (colour, i, x, y) => {
     // Pigment runs to the edge of a wash, and the wash ends before the paper does.
     const ragged = 0.09 * fractal(x * 7 + sx, y * 7 + sy);
     const reach = Math.min(x, 1 - x, y + 0.04, 1.05 - y) + ragged;
-    const away = canvas.labels[i] === labels.background ? 0.42 : 0.12;
+    const away = canvas.labels[i] === labels.background ? 0.35 : 0.0;
     const wash = clamp(reach * 9) * (1 - away + 0.35 * fractal(x * 5 + sy, y * 5));
     const grain = 1 + 0.07 * noise2(x * 100, y * 100);
     saturate(colour, 1.3);
     for (let k = 0; k < 3; k++) {
       const edge = Math.max(0, soft[k]![i]! - source[planes[k]!][i]!);
-      const pigment = Math.max(0.02, Math.sqrt(Math.max(0, colour[k]!)) * 0.62 + 0.34 - edge * 0.9) ** 1.7;
+      const pigment = Math.max(0.02, Math.sqrt(Math.max(0, colour[k]!)) * 0.84 + 0.18 - edge * 1.1) ** 1.8;
       colour[k] = clamp((PAPER[k as 0] + (pigment - PAPER[k as 0]) * clamp(wash)) * grain);
     }
   });
@@ -104,8 +101,7 @@ export function pencilSketch(canvas: Canvas, random: Random): void {
   const grey = luminances(canvas).map((x) => Math.sqrt(Math.max(0, x)));
   const soft = blurred(grey, side, Math.max(1, Math.round(side / 40)));
   const seed = random.uniform(0, 90);
-  mapPixels(canvas, (colour, i) => {
-    const [x, y] = [(i % side) / side, Math.floor(i / side) / side];
+  mapPixels(canvas, (colour, i, x, y) => {
     const line = clamp(1 - (soft[i]! - grey[i]!) * 4.2);
     const hatch = 0.5 + 0.5 * Math.sin((x + y) * 240 + 3 * noise2(x * 14 + seed, y * 14));
     const away = canvas.labels[i] === labels.background ? 0.45 : 1;

@@ -22,14 +22,14 @@ export const copyOf = (canvas: Canvas): Record<(typeof planes)[number], Float32A
   blue: canvas.blue.slice(),
 });
 
-/** Sends every pixel's colour through `map`, which sees and changes `colour`, and knows the pixel. */
-export function mapPixels({ red, green, blue }: Canvas, map: (colour: Float32Array, i: number) => void): void {
+/** Sends every pixel's colour through `map`, which changes `colour` and knows the pixel and its place in the frame. */
+export function mapPixels({ side, red, green, blue }: Canvas, map: (colour: Float32Array, i: number, x: number, y: number) => void): void {
   const colour = new Float32Array(3);
   for (let i = 0; i < red.length; i++) {
     colour[0] = red[i]!;
     colour[1] = green[i]!;
     colour[2] = blue[i]!;
-    map(colour, i);
+    map(colour, i, (i % side) / side, Math.floor(i / side) / side);
     red[i] = colour[0];
     green[i] = colour[1];
     blue[i] = colour[2];

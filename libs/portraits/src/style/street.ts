@@ -8,11 +8,10 @@ import { blurred, copyOf, kuwahara, luminances, mapPixels, outlines, saturate, s
 
 /** A wall painted over everything that is not the person. */
 function wallBehind(canvas: Canvas, colour: (x: number, y: number) => Rgb, keep = 0): Float32Array {
-  const { side } = canvas;
   const person = silhouette(canvas);
-  mapPixels(canvas, (out, i) => {
+  mapPixels(canvas, (out, i, x, y) => {
     if (person[i]! > 0.5) return;
-    const wall = colour((i % side) / side, Math.floor(i / side) / side);
+    const wall = colour(x, y);
     for (let k = 0; k < 3; k++) out[k] = out[k]! * keep + wall[k as 0] * (1 - keep);
   });
   return person;
@@ -34,7 +33,7 @@ export function banksy(canvas: Canvas, random: Random): void {
       0.62 + 0.1 * fractal(x * 5 + seed, y * 5) + 0.06 * noise2(x * 60, y * 60) - (fractal(x * 3 + seed, y * 9) > 0.42 ? 0.14 : 0);
     return [tone, tone * 0.98, tone * 0.93];
   };
-  cutStencil(canvas, plaster, [0.012, 0.03, 0.2], [0.9, 0.9, 0.88]);
+  cutStencil(canvas, plaster, [0.012, 0.012, 0.014], [0.9, 0.9, 0.88]);
   const side = random.pick([-1, 1]);
   const [x, y] = [0.5 + side * 0.37, random.uniform(0.16, 0.24)];
   canvas.fill(
@@ -89,8 +88,7 @@ function cutStencil(canvas: Canvas, wall: (x: number, y: number) => Rgb, ink: Rg
   const contour = outlines(canvas, Math.max(1, Math.round(side / 128)), (label) => (label === 10 ? 1 : label));
   const person = wallBehind(canvas, wall);
   const halo = blurred(person, side, Math.max(1, Math.round(side / 26)));
-  mapPixels(canvas, (out, i) => {
-    const [x, y] = [(i % side) / side, Math.floor(i / side) / side];
+  mapPixels(canvas, (out, i, x, y) => {
     const back = wall(x, y);
     if (person[i]! < 0.5) {
       const spray = paper === 'wall' ? halo[i]! * 0.75 * (0.75 + 0.5 * noise2(x * 90, y * 90)) : 0;
@@ -178,13 +176,14 @@ function letter(canvas: Canvas, random: Random, x: number, y: number): void {
 /** A large painting on bricks: facets of colour behind and over the person, the joints showing through. */
 export function mural(canvas: Canvas, random: Random): void {
   const { side } = canvas;
-  kuwahara(canvas, Math.max(1, Math.round(side / 50)));
+  kuwahara(canvas, Math.max(1, Math.round(side / 80)));
   const palette = ['#f2b134', '#ed553b', '#3caea3', '#20639b', '#8e5bb5', '#f6d55c'].map(hex);
   const person = silhouette(canvas);
   const rays = 12;
   const [cx, cy, turn] = [0.5, 0.5, random.uniform(0, 1)];
   const shift = random.integer(6);
   const figure = copyOf(canvas);
+  const bright = clamp(Math.sqrt(0.34 / skinTone(canvas, luminances(canvas))), 0.9, 1.8);
   for (let i = 0; i < rays; i++) {
     const [a, b] = [((i + turn) * 2 * Math.PI) / rays, ((i + 1 + turn) * 2 * Math.PI) / rays];
     canvas.fill(
@@ -198,20 +197,19 @@ export function mural(canvas: Canvas, random: Random): void {
   }
   const rows = 21;
   const seed = random.uniform(0, 90);
-  mapPixels(canvas, (out, i) => {
-    const [x, y] = [(i % side) / side, Math.floor(i / side) / side];
+  mapPixels(canvas, (out, i, x, y) => {
     if (person[i]! > 0.5) {
-      out[0] = figure.red[i]!;
-      out[1] = figure.green[i]!;
-      out[2] = figure.blue[i]!;
-      saturate(out, 1.5);
+      out[0] = figure.red[i]! * bright;
+      out[1] = figure.green[i]! * bright;
+      out[2] = figure.blue[i]! * bright;
+      saturate(out, 1.35);
       const facet = palette[Math.floor((fractal(x * 3 + seed, y * 3) * 0.5 + 0.5) * 11.9) % 6]!;
-      for (let k = 0; k < 3; k++) out[k] = (Math.floor(Math.sqrt(out[k]!) * 6 + 0.5) / 6) ** 2 * 0.85 + facet[k as 0] * 0.15;
+      for (let k = 0; k < 3; k++) out[k] = (Math.floor(Math.sqrt(out[k]!) * 7 + 0.5) / 7) ** 2 * 0.93 + facet[k as 0] * 0.07;
     }
     const row = Math.floor(y * rows);
     const column = x * rows * 0.42 + (row % 2) * 0.5;
     const joint = column - Math.floor(column) < 0.05 || y * rows - row < 0.13;
-    const brick = joint ? 0.55 : 0.88 + 0.16 * noise2(Math.floor(column) * 5.3, row * 7.7) + 0.08 * noise2(x * 80, y * 80);
+    const brick = joint ? 0.62 : 0.9 + 0.16 * noise2(Math.floor(column) * 5.3, row * 7.7) + 0.08 * noise2(x * 80, y * 80);
     for (let k = 0; k < 3; k++) out[k]! *= brick;
   });
 }

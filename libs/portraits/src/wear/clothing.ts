@@ -150,7 +150,7 @@ const drawings: Record<Garment, (tailor: Tailor) => void> = {
     buttons(t, 0.5);
   },
   sweater: (t) => {
-    const knit = (x: number, y: number): Rgb => scale(t.colour, 0.82 + 0.3 * Math.abs(Math.sin(x * 150)) * (0.7 + 0.3 * Math.sin(y * 260)));
+    const knit = (x: number, y: number): Rgb => scale(t.colour, 0.86 + 0.16 * Math.abs(Math.sin(x * 110 + Math.sin(y * 200) * 0.6)));
     t.wear(shell(t, 0.1, 1.08, 0.06), t.fabric(t.colour, { pattern: knit, folds: 0.14 }));
     band(t, 0.1, 1.08, 0.034, scale(t.colour, 0.72));
   },

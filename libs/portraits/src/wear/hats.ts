@@ -154,10 +154,10 @@ const drawings: Record<Hat, (h: Hatter) => void> = {
         [h.w * 0.4, -0.52],
       ]),
       0.12,
-      h.felt(h.colour, { shine: 0.35 }),
+      h.felt(h.colour, { shine: 0.08 }),
     );
     h.put(bandOf(h.w * 0.88, -0.64, 0.2), 0.2, h.felt(hex('#6a1f2a')));
-    h.put(brim(h.w * 1.42, -0.58, 0.12, 0.06), 0.3, h.felt(mix(h.colour, [1, 1, 1], 0.03), { shine: 0.3 }));
+    h.put(brim(h.w * 1.42, -0.58, 0.12, 0.06), 0.3, h.felt(mix(h.colour, [1, 1, 1], 0.03), { shine: 0.08 }));
   },
   'santa-hat': (h) => {
     h.put(
@@ -400,7 +400,7 @@ const drawings: Record<Hat, (h: Hatter) => void> = {
   'space-helmet': (h) => {
     const globe = transform(ellipse(0, -0.02, 1.28, 1.3), h.head.beside(0));
     const glass = h.canvas.mask(globe);
-    h.canvas.fill(glass, [0.7, 0.85, 1], { opacity: 0.1 });
+    h.canvas.fill(glass, [0.7, 0.85, 1], { opacity: 0.06 });
     const rim = subtract(glass, h.canvas.mask(transform(ellipse(0, -0.02, 1.16, 1.18), h.head.beside(0))));
     h.canvas.fill(rim, h.felt(hex('#e8eaf0'), { shine: 0.5, depth: 0.05 }), { label: labels.hat });
     for (const [u, v, tilt, long] of [
