@@ -82,6 +82,8 @@ const ConsistentIdManifest = z.strictObject({
   detector: FaceNetwork.nullable(),
   /** ArcFace as ONNX, or the tensors of an iresnet. */
   recognizer: FaceNetwork,
+  /** For evaluation alone: an iresnet that recovers the numbers of a drawn person (`identityVector` of @likeness/portraits) from a picture. */
+  attribute_regressor: FaceNetwork.optional(),
   /** Side of the parser's square input. */
   parser_size: z.int().min(32).default(512),
   /** Side of the detector's square input, where an ONNX file leaves it open. */

@@ -23,5 +23,6 @@ export { readDetector, readRecognizer } from './face-models.ts';
 export * from './pack-files.ts';
 export * from './pack-hashes.ts';
 export * from './pack-networks.ts';
+export { openNetwork, openWeights, type OpenNetwork } from './pack-sources.ts';
 export * from './int8-calibration.ts';
 export type { ConvRange, ConvRanges } from '@likeness/graph';

@@ -36,7 +36,8 @@ const WeightMap = z.object({ weight_map: z.record(z.string(), z.string().regex(/
 export async function packFiles(folder: string, manifest: PackManifest): Promise<PackFile[]> {
   if (manifest.pipeline === 'noop') return [];
   const networks = [manifest.text_encoder, manifest.text_encoder_2, manifest.unet, manifest.vae, manifest.image_encoder];
-  const single = [...networks, manifest.consistentid, manifest.parser, manifest.detector, manifest.recognizer];
+  const face = [manifest.parser, manifest.detector, manifest.recognizer, manifest.attribute_regressor];
+  const single = [...networks, manifest.consistentid, ...face];
   const names = [
     ...(await flatMap(networks, async (source) => (source && 'folder' in source ? networkFiles(folder, source) : []))),
     ...single.flatMap((source) => (source && 'file' in source ? source.file : [])),

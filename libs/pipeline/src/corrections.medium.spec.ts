@@ -3,7 +3,7 @@ import { loadPack, type ConsistentIdPack } from '@likeness/models';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Correction } from './corrections.ts';
 import { encodePrompt, samplePortrait } from './diffusion/index.ts';
-import { embedIdentity, readIdentity, type Identity } from './embedding/index.ts';
+import { embedIdentity, identitySources, readIdentity, type Identity, type IdentitySource } from './embedding/index.ts';
 import { decodePlain } from './image/decode.ts';
 import { encodePicture } from './image/encode.ts';
 import { cropPicture, toRgb } from './image/picture.ts';
@@ -49,6 +49,23 @@ describe('a correction of the identity', () => {
   it('is not there unless it is asked for', async () => {
     expect(Buffer.from(await embedded()).equals(identity)).toBe(true);
     expect(readIdentity(identity).corrections).toEqual([]);
+  });
+});
+
+describe('the sources of the identity tokens', () => {
+  const embedFrom = async (...sources: IdentitySource[]) =>
+    readIdentity((await embedIdentity(models, { reference, face: parsed.face, regions: parsed.regions, sources })).identity);
+
+  it('change those tokens and nothing else', async () => {
+    const both = readIdentity(identity);
+    for (const source of identitySources) expect(changed(both, await embedFrom(source))).toEqual(['idTokens']);
+    expect(changed(both, await embedFrom('face', 'picture'))).toEqual([]);
+    expect(changed(await embedFrom('face'), await embedFrom('picture'))).toEqual(['idTokens']);
+  });
+
+  it('without any of them are those of a blank reference', async () => {
+    const { idTokens, idTokensUncond } = await embedFrom();
+    expect(idTokens).toEqual(idTokensUncond);
   });
 });
 

@@ -46,9 +46,13 @@ export async function openStages(name: string, options: StageOptions = {}): Prom
   const { manifest } = pack;
   if (manifest.pipeline === 'noop') return noopStages(pack);
   const { provider } = await chooseProvider(options.device ?? 'cpu');
-  const models = new ModelSet({ ...pack, manifest }, { ...options, provider });
+  return stagesOf(new ModelSet({ ...pack, manifest }, { ...options, provider }));
+}
+
+/** The stages over models that somebody else uses too. */
+export function stagesOf(models: ModelSet): Stages {
   return {
-    pack,
+    pack: models.pack,
     parseFace: (input) => parseFace(models, input),
     embedIdentity: (input) => embedIdentity(models, input),
     samplePortrait: (input, hooks) => samplePortrait(models, input, hooks),

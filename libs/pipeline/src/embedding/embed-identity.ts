@@ -4,7 +4,7 @@ import { decodePicture, decodePlain } from '../image/decode.ts';
 import { toRgb } from '../image/picture.ts';
 import type { EmbeddingModels } from '../model-set.ts';
 import type { RegionName } from '../parsing/regions.ts';
-import { embedFace, encodeReference } from './encode-reference.ts';
+import { embedFace, encodeReference, type IdentitySource } from './encode-reference.ts';
 import { writeIdentity } from './identity.ts';
 
 export interface EmbedIdentityInput {
@@ -15,6 +15,8 @@ export interface EmbedIdentityInput {
   /** As `parseFace` left them. */
   readonly regions: readonly { readonly name: RegionName; readonly png: Uint8Array }[];
   readonly corrections?: Corrections | undefined;
+  /** See `ReferencePictures`. */
+  readonly sources?: readonly IdentitySource[] | undefined;
 }
 
 export interface EmbeddedIdentity {
@@ -23,11 +25,11 @@ export interface EmbeddedIdentity {
 }
 
 export async function embedIdentity(models: EmbeddingModels, input: EmbedIdentityInput): Promise<EmbeddedIdentity> {
-  const { corrections = [] } = input;
+  const { corrections = [], sources } = input;
   const picture = toRgb(await decodePicture(input.reference));
   const regions = await Promise.all(input.regions.map(async ({ name, png }) => ({ name, image: toRgb(await decodePlain(png)) })));
   const face = input.face === null ? null : await embedFace(models, toRgb(await decodePlain(input.face)), corrections);
 
-  const seen = await encodeReference(models, { picture, regions, face, corrections });
+  const seen = await encodeReference(models, { picture, regions, face, corrections, sources });
   return { identity: writeIdentity({ ...seen, regions: regions.map(({ name }) => name), corrections }) };
 }

@@ -18,6 +18,10 @@ export interface SeenReference extends Omit<Identity, 'regions' | 'corrections'>
   readonly regionPixels: FloatTensor; // [5, 3, S, S], zeros for a region that is missing
 }
 
+/** What the identity tokens can rest on: whose face it is (ArcFace), and what the whole picture looks like (CLIP). */
+export const identitySources = ['face', 'picture'] as const;
+export type IdentitySource = (typeof identitySources)[number];
+
 export interface ReferencePictures {
   readonly picture: Picture;
   /** In ascending class order, at most five. */
@@ -25,6 +29,8 @@ export interface ReferencePictures {
   /** [1, F]; null for a picture without a face. */
   readonly face: FloatTensor | null;
   readonly corrections?: Corrections;
+  /** Default: both, as ConsistentID has it. One that is left out is, to the projection, what a blank reference is: for comparing them. */
+  readonly sources?: readonly IdentitySource[] | undefined;
 }
 
 /**
@@ -33,7 +39,7 @@ export interface ReferencePictures {
  */
 export async function encodeReference(
   models: EmbeddingModels,
-  { picture, regions, face: found, corrections = [] }: ReferencePictures,
+  { picture, regions, face: found, corrections = [], sources = identitySources }: ReferencePictures,
 ): Promise<SeenReference> {
   const noFace = float32([1, await faceWidth(models)]);
   const face = found ?? noFace;
@@ -54,7 +60,11 @@ export async function encodeReference(
     regionPixels: stackRows(...filled(parts, blank)),
     regionTokens: asBatch(stackRows(...filled(tokens, noRegion))),
     regionTokensUncond: asBatch(stackRows(...filled([], noRegion))),
-    idTokens: await projectIdentity(models, face, await clipFeatures(models, whole)),
+    idTokens: await projectIdentity(
+      models,
+      sources.includes('face') ? face : noFace,
+      sources.includes('picture') ? await clipFeatures(models, whole) : nothing,
+    ),
     idTokensUncond: await models.once('identity(0, clip(0))', () => projectIdentity(models, noFace, nothing)),
   };
 }
