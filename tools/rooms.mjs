@@ -39,6 +39,7 @@ export const rooms = {
   pipeline: { imports: ['models', 'inference'], packages: ['sharp', 'zod'] },
   portraits: { imports: [], packages: ['sharp'] },
   training: { imports: ['graph', 'models', 'inference'], packages: ['sharp', 'zod'] },
+  evaluation: { imports: ['portraits', 'models', 'inference', 'pipeline'], packages: ['sharp'] },
 
   // the apps, where the columns meet
   api: {
@@ -56,7 +57,7 @@ export const rooms = {
   },
   worker: { imports: ['contracts', 'platform', 'generation', 'pipeline', 'worker-runtime'], packages: ['zod'] },
   cli: {
-    imports: ['contracts', 'pipeline', 'training', 'models', 'inference', 'graph', 'portraits'],
+    imports: ['contracts', 'pipeline', 'training', 'evaluation', 'models', 'inference', 'graph', 'portraits'],
     packages: ['commander', 'sharp', 'zod'],
   },
 };

@@ -26,12 +26,15 @@ const badInput = new Set([
   'dataset_invalid',
   'run_exists',
   'checkpoint_mismatch',
+  'prompts_unknown',
+  'evaluation_exists',
 ]);
+const badModel = new Set(['model_unavailable', 'pack_not_evaluable', 'measure_unavailable']);
 
 /** 2: the input is to be changed. 3: a model or pack is missing or unusable. 1: anything else. */
 export function exitCodeOf(code: string): 1 | 2 | 3 {
   if (badInput.has(code)) return 2;
-  return code === 'model_unavailable' ? 3 : 1;
+  return badModel.has(code) ? 3 : 1;
 }
 
 /** Prints the failure and returns the exit code; 0 for what commander throws after help was asked for. */
