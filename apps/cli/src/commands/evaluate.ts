@@ -7,11 +7,9 @@ import { convertedWeights, packDirs } from '../cli.config.ts';
 import { CliError } from '../failure.ts';
 import { ProgressLine } from '../progress-line.ts';
 
-/** In how many generations the stages are timed. */
-const TIMED = 5;
 /** The size of an evaluation: that of the report, and one that is over soon and only shows that everything works. */
-const whole = { identities: 32, prompts: 'all', steps: 50, ablationIdentities: 8, ablationPrompts: 8, strangers: 64, shots: 4 };
-const quick = { identities: 4, prompts: '8', steps: 20, ablationIdentities: 2, ablationPrompts: 4, strangers: 8, shots: 3 };
+const whole = { identities: 32, prompts: 'all', steps: 50, ablationIdentities: 8, ablationPrompts: 8, strangers: 64, shots: 4, timed: 5 };
+const quick = { identities: 4, prompts: '8', steps: 20, ablationIdentities: 2, ablationPrompts: 4, strangers: 8, shots: 3, timed: 1 };
 type Size = typeof whole;
 
 interface EvaluateFlags extends Partial<Size> {
@@ -80,7 +78,7 @@ async function evaluateWith(flags: EvaluateFlags, size: Size) {
     baselines: flags.baselines ?? false,
     ablations: flags.ablations ? { identities: size.ablationIdentities, prompts: size.ablationPrompts } : null,
     networks: { people: size.strangers, shots: size.shots },
-    timed: TIMED,
+    timed: size.timed,
     resume: flags.resume ?? false,
     strict: flags.strict ?? false,
     weightsFolder: convertedWeights(),

@@ -107,13 +107,13 @@ interface TextTower {
 const PROJECTION = 'text_projection.weight';
 const withProjection = (json: object): ClipTextConfig => clipTextConfig({ ...json, architectures: ['CLIPTextModelWithProjection'] });
 
-/** The text's half of a checkpoint with both towers. */
+/** The text's half of a checkpoint with both towers, whose configuration has a part for each. */
 function besideImage({ config, weights }: OpenNetwork): TextTower | undefined {
-  if (!weights.keys?.includes(PROJECTION)) return undefined;
-  const own = config['text_config'] as object | undefined;
+  const { text_config: own, projection_dim } = config;
+  if (typeof own !== 'object' || !weights.keys?.includes(PROJECTION)) return undefined;
   const isText = (key: string) => key.startsWith('text_model.') || key === PROJECTION;
   return {
-    config: withProjection({ ...own, projection_dim: config['projection_dim'] }),
+    config: withProjection({ ...own, projection_dim }),
     weights: renamed(weights, weights.keys.filter(isText), (key) => key),
   };
 }
