@@ -32,6 +32,11 @@ export class Scope {
     return new Scope(this.graph, this.source, this.key(parts.join('.')), this.#read);
   }
 
+  /** The path seen from a place above. */
+  below({ path }: Scope): string {
+    return path === '' ? this.path : this.path.slice(path.length + 1);
+  }
+
   key(name: string): string {
     return this.path === '' ? name : `${this.path}.${name}`;
   }

@@ -6,7 +6,7 @@ import { Graph, op, Scope, type Tensor, type WeightSource } from '@likeness/grap
 import { bisenet, bisenetIgnored, type BiSeNetConfig } from './architectures/bisenet.ts';
 import { clipText, clipTextIgnored, type ClipTextConfig } from './architectures/clip-text.ts';
 import { clipVision, clipVisionIgnored, type ClipVisionConfig } from './architectures/clip-vision.ts';
-import { visualProjection, type FacialEncoderConfig } from './architectures/facial-encoder.ts';
+import { facialEncoder, visualProjection, type FacialEncoderConfig } from './architectures/facial-encoder.ts';
 import { identityProjection, type IdentityProjectionConfig } from './architectures/identity-projection.ts';
 import { iresnet, iresnetIgnored, type IResNetConfig } from './architectures/iresnet.ts';
 import { scrfd, scrfdIgnored, type ScrfdConfig } from './architectures/scrfd.ts';
@@ -173,9 +173,7 @@ export function facialEncoderGraph(
   const features = graph.input('multi_image_embeds', 'float32', [batch, regions, patches, config.embedding_dim]);
   const marked = graph.input('class_tokens_mask', 'bool', [batch, tokens]);
   const valid = graph.input('valid_id_mask', 'bool', [batch, regions]);
-  const each = visualProjection(s.at('visual_projection'), op.reshape(features, [-1, patches, config.embedding_dim]), config);
-  const regionTokens = op.reshape(each, [batch, regions, 1, config.output_dim]);
-  const fused = fuse(s.at('fuse_module'), text, regionTokens, marked, valid);
+  const { fused, regionTokens } = facialEncoder(s, { text, features, marked, valid }, config);
   s.assertAllRead();
   return finish(graph, { fused_embeds: fused, region_tokens: regionTokens });
 }

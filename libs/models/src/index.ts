@@ -1,5 +1,6 @@
 export { exportGraph, openCheckpoint, renamed, withoutPrefix, type ExportedGraph, type WeightSource } from '@likeness/graph';
 export * from './add-pack.ts';
+export * as architectures from './architectures/index.ts';
 export * from './all-networks.ts';
 export * from './build-pack.ts';
 export * from './catalog.ts';

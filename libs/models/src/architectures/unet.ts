@@ -56,6 +56,9 @@ export interface UNetInputs {
   readonly timeIds?: Tensor | undefined;
 }
 
+/** Is told of each attention's queries and keys, [B, n, C] and [B, m, C]: those over the image tokens are left out. */
+export type AttentionObserver = (attention: string, q: Tensor, k: Tensor, heads: number) => void;
+
 /** Eps of a transformer's own group normalisation, whatever norm_eps says (models/transformer_2d). */
 const transformerEpsilon = 1e-6;
 
@@ -68,6 +71,7 @@ export function unet(
   inputs: UNetInputs,
   config: UNetConfig,
   adapter?: Adapter,
+  observe: AttentionObserver = () => undefined,
 ): { sample: Tensor; intermediates: Record<string, Tensor> } {
   const widths = config.block_out_channels;
   const levels = widths.length;
@@ -79,7 +83,12 @@ export function unet(
   note('time_embedding', embedded);
   const time = op.silu(config.addition_embed_type === 'text_time' ? op.add(embedded, additionEmbedding(s, inputs, config)) : embedded);
 
-  const context: Context = { config, adapter: adapter && slots(adapter, config), ...splitTokens(inputs.encoderHiddenStates, adapter) };
+  const context: Context = {
+    config,
+    adapter: adapter && slots(s, adapter, config),
+    observe: (at, q, k, heads) => observe(at.below(s), q, k, heads),
+    ...splitTokens(inputs.encoderHiddenStates, adapter),
+  };
   const transform = (at: Scope, x: Tensor, level: number) => transformer(at, x, context, level);
 
   let x = note('conv_in', conv(s.at('conv_in'), inputs.sample, widths[0]!, 3)); // [B, C₀, h, w]
@@ -153,6 +162,7 @@ interface Context {
   readonly text: Tensor;
   readonly image: Tensor | undefined;
   readonly adapter: AdapterSlots | undefined;
+  readonly observe: (attention: Scope, q: Tensor, k: Tensor, heads: number) => void;
 }
 
 /** [B, 77 + n, C] → [B, 77, C] and [B, n, C] */
@@ -180,24 +190,26 @@ function transformer(s: Scope, x: Tensor, context: Context, level: number): Tens
 /** [B, HW, C] → [B, HW, C] (models/attention.BasicTransformerBlock) */
 function transformerBlock(s: Scope, x: Tensor, context: Context, level: number): Tensor {
   const heads = context.config.attention_head_dim[level]!;
-  x = op.add(x, selfAttention(s.at('attn1'), layerNorm(s.at('norm1'), x), heads, context.adapter));
+  x = op.add(x, selfAttention(s.at('attn1'), layerNorm(s.at('norm1'), x), heads, context));
   x = op.add(x, crossAttention(s.at('attn2'), layerNorm(s.at('norm2'), x), heads, context));
   return op.add(x, feedForward(s.at('ff'), layerNorm(s.at('norm3'), x)));
 }
 
-function selfAttention(s: Scope, x: Tensor, heads: number, adapter: AdapterSlots | undefined): Tensor {
+function selfAttention(s: Scope, x: Tensor, heads: number, { adapter, observe }: Context): Tensor {
   const lora = adapter?.at(s);
   const [q, k, v] = (['q', 'k', 'v'] as const).map((name) => projection(s, x, x.dims[2]!, name, lora)) as [Tensor, Tensor, Tensor];
+  observe(s, q, k, heads);
   return outProjection(s, op.attention(q, k, v, heads), lora);
 }
 
 /** Queries from the pixels; keys and values from the text, and a second time from the image tokens, without LoRA there. */
-function crossAttention(s: Scope, x: Tensor, heads: number, { text, image, adapter }: Context): Tensor {
+function crossAttention(s: Scope, x: Tensor, heads: number, { text, image, adapter, observe }: Context): Tensor {
   const width = x.dims[2]!;
   const lora = adapter?.at(s);
   const q = projection(s, x, width, 'q', lora); // [B, HW, C]
   const k = projection(s, text, width, 'k', lora); // [B, 77, C]
   const v = projection(s, text, width, 'v', lora);
+  observe(s, q, k, heads);
   let attended = op.attention(q, k, v, heads); // [B, HW, C]
   if (image && lora && adapter) {
     const [imageK, imageV] = ['to_k_ip', 'to_v_ip'].map((name) => linear(lora.scope.at(name), image, width, { bias: false })) as [
@@ -249,11 +261,11 @@ const adapted = (s: Scope, dims: readonly [number, number], lora: LoraSlot | und
  * Adapter files number the attentions in the order the library registers its modules: down blocks, up blocks, and the mid block
  * last; attn1 before attn2. This is the one place where path ≠ key.
  */
-function slots({ scope, config: { rank, lora_scale }, scale }: Adapter, config: UNetConfig): AdapterSlots {
+function slots(root: Scope, { scope, config: { rank, lora_scale }, scale }: Adapter, config: UNetConfig): AdapterSlots {
   const numbers = new Map(attentionPaths(config).map((path, i) => [path, i]));
-  const at = ({ path }: Scope): LoraSlot => {
-    const number = numbers.get(path);
-    if (number === undefined) throw new RangeError(`No adapter number is known for the attention "${path}".`);
+  const at = (attention: Scope): LoraSlot => {
+    const number = numbers.get(attention.below(root));
+    if (number === undefined) throw new RangeError(`No adapter number is known for the attention "${attention.path}".`);
     return { scope: scope.at(number), rank, scale: lora_scale };
   };
   return { scale, at };

@@ -1,7 +1,7 @@
 import { op, type Tensor } from '@likeness/graph';
 import { ints, unsupported, type Derivatives, type Step } from './derivative.ts';
 import { padded, scattered } from './layout.ts';
-import { resizeMatrix, type ResizeMode } from './resize-matrix.ts';
+import { resizeMatrix, type ResizeMode } from '../resize-matrix.ts';
 
 type Picture = readonly [batch: number, channels: number, height: number, width: number];
 const dimsOf = ({ dims }: Tensor): Picture => dims as unknown as Picture;

@@ -141,7 +141,7 @@ function network(build: (c: ParityCase, weights: WeightSource) => Promise<Graph>
 }
 
 /** The case's weights without their prefix, and the whole source. */
-async function withWeights<T>(c: ParityCase, use: (weights: WeightSource, whole: WeightSource) => Promise<T>): Promise<T> {
+export async function withWeights<T>(c: ParityCase, use: (weights: WeightSource, whole: WeightSource) => Promise<T>): Promise<T> {
   const { hash, file, prefix = '', gain, prelu } = c.weights ?? {};
   const opened = file === undefined ? undefined : openCheckpoint(join(c.folder, file));
   try {
@@ -153,11 +153,11 @@ async function withWeights<T>(c: ParityCase, use: (weights: WeightSource, whole:
   }
 }
 
-async function feeds(c: ParityCase): Promise<Record<string, Tensor>> {
+export async function feeds(c: ParityCase): Promise<Record<string, Tensor>> {
   return Object.fromEntries(await Promise.all(c.inputNames.map(async (name) => [name, await c.tensor(name)] as const)));
 }
 
-async function run(graph: Graph, inputs: Feeds): Promise<Outputs> {
+export async function run(graph: Graph, inputs: Feeds): Promise<Outputs> {
   const weightsFolder = await mkdtemp(join(tmpdir(), 'likeness-parity-'));
   try {
     const { bytes, externalFolder: folder } = exportGraph(graph, { weightsFolder });
