@@ -2,7 +2,7 @@
  * From weights and configuration to graphs with named inputs and outputs. Shapes are static: one graph per batch and size.
  * `exportGraph` of @likeness/graph turns a graph into ONNX.
  */
-import { Graph, op, Scope, type Tensor, type WeightSource } from '@likeness/graph';
+import { Graph, Scope, type Tensor, type WeightSource } from '@likeness/graph';
 import { bisenet, bisenetIgnored, type BiSeNetConfig } from './architectures/bisenet.ts';
 import { clipText, clipTextIgnored, type ClipTextConfig } from './architectures/clip-text.ts';
 import { clipVision, clipVisionIgnored, type ClipVisionConfig } from './architectures/clip-vision.ts';
