@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { writeNanoDraft } from './testing/nano-draft.ts';
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 const portrait = fileURLToPath(new URL('../../../samples/portrait.jpg', import.meta.url));
@@ -131,6 +132,21 @@ describe('likeness models', () => {
       expect(stdout).toMatch(new RegExp(`^ok ${network} \\d+ parameters`, 'm'));
     }
     expect((await likeness('models', 'verify', 'absent')).code).toBe(3);
+  });
+
+  it('bundles what training left, and says what is wrong with it', async () => {
+    const draft = await writeNanoDraft(join(dir, 'draft'));
+    const documents = ['--with', join(dir, 'draft/README.md'), join(dir, 'draft/LICENSE')];
+    const { stdout, code } = await likeness('models', 'bundle', draft, '--out', join(dir, 'bundled'), ...documents);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^unet 10865288 parameters \S+ MB$/m);
+    expect(await readdir(join(dir, 'bundled/nano-shaped'))).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'pack.json', 'unet']));
+    expect(await likeness('models', 'bundle', draft, '--out', join(dir, 'bundled'), ...documents)).toMatchObject({
+      code: 3,
+      stderr: like(/^error model_unavailable: There is a pack nano-shaped already/),
+    });
+    const tooSmall = ['--out', join(dir, 'other'), '--max-megabytes', '1'];
+    expect((await likeness('models', 'bundle', draft, ...tooSmall, ...documents)).stderr).toMatch(/bytes; 1000000 are allowed/);
   });
 });
 

@@ -1,15 +1,12 @@
 /** A pack made of the files people have. It refers to them where they lie, through links in its own folder; nothing is copied. */
-import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, realpath, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { readdir, realpath, stat, symlink } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
 import { openCheckpoint } from '@likeness/graph';
 import { z } from 'zod';
-import { allNetworks } from './all-networks.ts';
-import { openPack, PackManifest, packName, type ConsistentIdManifest } from './catalog.ts';
+import { PackManifest, type ConsistentIdManifest } from './catalog.ts';
 import { PackError } from './errors.ts';
-import { packFiles, readJsonFile, realFolder, weightVariants, type PackFile } from './pack-files.ts';
-import { sha256Of } from './pack-hashes.ts';
-import { PackNetworks } from './pack-networks.ts';
+import { readJsonFile, realFolder, weightVariants } from './pack-files.ts';
+import { publishPack, type PublishOptions } from './publish-pack.ts';
 
 /** Where the parts of a pack are. */
 export interface PackParts {
@@ -30,70 +27,24 @@ export interface PackFacts {
   readonly notes?: readonly string[] | undefined;
   /** Take the files of this variant (`fp16`) where a folder has them; default: the plain files, else the first variant. */
   readonly variant?: string | undefined;
+  /** Sides of the inputs; default: those of the published parser, and 640. */
+  readonly parserSize?: number | undefined;
+  readonly detectorSize?: number | undefined;
   /** False for weights that did not come from training. */
   readonly trained?: boolean | undefined;
 }
 
-export interface AddOptions {
-  /** Gives way to the new pack, where there is one of the name. */
-  readonly replace?: boolean;
-  /** Before a file is read whole for its hash. */
-  readonly onFile?: (file: PackFile) => void;
-}
-
 /**
- * Puts the pack together, checks every file of it (that it can be trusted, and that keys and shapes are those of the networks), and
- * only then lets it appear in `packsFolder`, whole.
+ * Puts the pack together, checks every file of it, and only then lets it appear in `packsFolder`, whole.
  * @throws PackError, WeightError or ModelError with file, key or field
  */
-export async function addPack(
+export const addPack = (
   packsFolder: string,
   facts: PackFacts,
   parts: PackParts,
-  options: AddOptions = {},
-): Promise<ConsistentIdManifest> {
-  await assertFree(packsFolder, facts.name, options);
-  const folder = join(packsFolder, facts.name);
-  const staging = join(packsFolder, `.${facts.name}-${randomUUID()}`);
-  await mkdir(staging, { recursive: true });
-  try {
-    const draft = await describe(staging, facts, await link(staging, parts));
-    const files: NonNullable<ConsistentIdManifest['files']> = {};
-    await check(staging, draft);
-    for (const file of await packFiles(staging, draft)) {
-      options.onFile?.(file);
-      files[file.name] = { bytes: file.bytes, sha256: await sha256Of(join(staging, file.name)) };
-    }
-    const manifest = { ...draft, files };
-    await writeFile(join(staging, 'pack.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-    const former = `${staging}-former`;
-    if (options.replace && (await exists(folder))) await rename(folder, former);
-    await rename(staging, folder).catch((cause: NodeJS.ErrnoException) => {
-      throw cause.code === 'ENOTEMPTY' || cause.code === 'EEXIST' ? isTaken(packsFolder, facts.name) : cause; // another process was faster
-    });
-    await rm(former, { recursive: true, force: true });
-    return manifest;
-  } catch (error) {
-    await rm(staging, { recursive: true, force: true });
-    throw error;
-  }
-}
-
-/** @throws PackError when the name is none for a pack, or one has it already */
-export async function assertFree(packsFolder: string, name: string, { replace = false }: AddOptions = {}): Promise<void> {
-  if (!packName.test(name))
-    throw new PackError(`"${name}" is no name for a pack: it takes small letters, digits, ".", "_" and "-", 64 at most.`, { pack: name });
-  if (!replace && (await exists(join(packsFolder, name)))) throw isTaken(packsFolder, name);
-}
-
-const isTaken = (packsFolder: string, name: string) =>
-  new PackError(`There is a pack ${name} already, at ${join(packsFolder, name)}.`, { pack: name, file: join(packsFolder, name) });
-
-/** Opens every file and builds every network, without reading a weight. */
-async function check(folder: string, manifest: ConsistentIdManifest): Promise<void> {
-  const networks = new PackNetworks(await openPack(folder, manifest), { checkOnly: true });
-  for await (const network of allNetworks(networks)) void network;
-}
+  options: PublishOptions = {},
+): Promise<ConsistentIdManifest> =>
+  publishPack(packsFolder, facts.name, options, async (staging) => describe(staging, facts, await link(staging, parts)));
 
 /** Names in the pack's folder. */
 type Links = Readonly<Record<keyof PackParts, string>>;
@@ -154,7 +105,8 @@ async function describe(folder: string, facts: PackFacts, links: Links): Promise
     parser: { file: links.parser },
     detector: { file: links.detector },
     recognizer: { file: links.recognizer },
-    parser_size: isXl ? 1280 : 512,
+    parser_size: facts.parserSize ?? (isXl ? 1280 : 512),
+    detector_size: facts.detectorSize,
     face_channel_order: isXl ? 'bgr' : 'reference',
   });
   if (parsed.success && parsed.data.pipeline !== 'noop') return parsed.data;
@@ -229,9 +181,3 @@ function singleFileBase(folder: string, file: string): Base {
     scheduler,
   };
 }
-
-const exists = (path: string) =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { PackError } from './errors.ts';
@@ -24,9 +24,11 @@ const HashWeights = z.strictObject({
 const Folder = z.strictObject({ folder: path, variant: z.string().optional() });
 /** A configuration written here, with weights by the hash rule. */
 const Drawn = z.strictObject({ config: z.record(z.string(), z.unknown()), weights: HashWeights });
+/** A configuration written here, with the weights of a file. */
+const Configured = z.strictObject({ config: Drawn.shape.config, file: path });
 /** A part of Stable Diffusion 1.x in one file (`.safetensors` or `.ckpt`); its configuration follows from the tensors. */
 const Part = z.strictObject({ file: path, part: z.enum(['unet', 'vae', 'text_encoder']) });
-const Network = z.union([Folder, Drawn, Part]);
+const Network = z.union([Folder, Drawn, Configured, Part]);
 
 /** A checkpoint whose configuration follows from its tensors. */
 const Checkpoint = z.strictObject({ file: path });
@@ -142,13 +144,27 @@ export async function readManifest(
         { cause: error },
       );
     });
-    if (text !== undefined) return { folder, manifest: parseManifest(name, join(folder, 'pack.json'), text) };
+    if (text === undefined) continue;
+    const manifest = parseManifest(name, join(folder, 'pack.json'), text);
+    if (manifest.name === name) return { folder, manifest };
+    throw new PackError(`Pack ${name}: pack.json calls itself "${manifest.name}", but lies in a folder called "${name}".`, { pack: name });
   }
   const known = await packNames(searchDirs);
   throw new PackError(`There is no pack "${name}". ${known.length > 0 ? `Known are ${known.join(', ')}.` : 'No packs are installed.'}`, {
     pack: name,
     known,
   });
+}
+
+/**
+ * A pack that lies in no folder of packs: its manifest is any file, beside which its paths begin.
+ * @throws PackError when it is missing or malformed, or a file it names is missing
+ */
+export async function loadDraft(file: string): Promise<Pack> {
+  const text = await readFile(file, 'utf8').catch((cause: Error) => {
+    throw new PackError(`${file} cannot be read: ${cause.message}`, { file }, { cause });
+  });
+  return openPack(resolve(dirname(file)), parseManifest(basename(file), file, text));
 }
 
 /** Every pack in the folders, the first of each name; a malformed one is an error, not a gap in the list. */
@@ -193,7 +209,6 @@ function parseManifest(name: string, file: string, text: string): PackManifest {
   }
   const parsed = PackManifest.safeParse(json);
   if (!parsed.success) throw fail(`is malformed:\n${z.prettifyError(parsed.error)}`);
-  if (parsed.data.name !== name) throw fail(`calls itself "${parsed.data.name}", but lies in a folder called "${name}".`);
   return parsed.data;
 }
 

@@ -1,6 +1,6 @@
 /** Which files the entries of a pack stand for. A file may be a link: packs refer to files where they lie. */
 import { open, readdir, realpath, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { z } from 'zod';
 import type { PackManifest } from './catalog.ts';
 import { PackError } from './errors.ts';
@@ -59,6 +59,12 @@ async function filesIn(folder: string, name: string): Promise<string[]> {
   const entries = await readdir(resolve(folder, name)).catch(() => undefined);
   if (!entries) return [name]; // missing, which the caller says, or a file
   return flatMap(entries, async (entry) => ((await stat(resolve(folder, name, entry))).isFile() ? [join(name, entry)] : []));
+}
+
+/** Every file in a folder and in the folders below it, relative to it. */
+export async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => relative(folder, join(entry.parentPath, entry.name)));
 }
 
 async function fileAt(folder: string, name: string, pack: string): Promise<PackFile> {

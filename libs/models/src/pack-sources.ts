@@ -13,7 +13,7 @@ export interface OpenNetwork {
 
 /** @throws PackError with the file when it is missing or unreadable; WeightError `checkpoint_refused` when a file cannot be trusted */
 export async function openNetwork(pack: Pack, source: NetworkSource): Promise<OpenNetwork> {
-  if ('config' in source) return { config: source.config, weights: drawnWeights(source.weights) };
+  if ('config' in source) return { config: source.config, weights: openWeights(pack, source) };
   if ('part' in source) return openPart(unwrapped(openCheckpoint(join(pack.folder, source.file))), source.part);
   const folder = await realFolder(join(pack.folder, source.folder));
   const config = await readJsonFile(join(folder, 'config.json'));

@@ -17,6 +17,7 @@ import { Command } from 'commander';
 import { convertedWeights, newPacksFolder, packDirs } from '../cli.config.ts';
 import { bytesText } from '../hub/progress.ts';
 import { ProgressLine } from '../progress-line.ts';
+import { bundleCommand } from './models-bundle.ts';
 import { calibrateCommand } from './models-calibrate.ts';
 import { pullCommand } from './models-pull.ts';
 
@@ -28,6 +29,7 @@ export const modelsCommand = () =>
     .addCommand(pullCommand())
     .addCommand(verify())
     .addCommand(build())
+    .addCommand(bundleCommand())
     .addCommand(calibrateCommand());
 
 const list = () =>
@@ -66,6 +68,8 @@ interface AddFlags extends PackParts {
   readonly variant?: string;
   readonly title?: string;
   readonly licence?: string;
+  readonly parserSize?: number;
+  readonly detectorSize?: number;
   readonly untrained?: true;
   readonly replace?: true;
 }
@@ -78,11 +82,13 @@ const add = () =>
     .requiredOption('--image-encoder <dir>', 'a transformers folder of CLIP ViT-H/14')
     .requiredOption('--adapter <file>', 'ConsistentID-v1.bin, a safetensors file of the same, or a dump of its training')
     .requiredOption('--parser <file>', 'face_parsing.pth')
-    .requiredOption('--detector <file>', 'SCRFD as ONNX, e.g. det_10g.onnx')
-    .requiredOption('--recognizer <file>', 'ArcFace as ONNX, e.g. w600k_r50.onnx')
+    .requiredOption('--detector <file>', 'SCRFD as ONNX, e.g. det_10g.onnx, or the tensors of one')
+    .requiredOption('--recognizer <file>', 'ArcFace as ONNX, e.g. w600k_r50.onnx, or the tensors of an iresnet')
     .option('--variant <name>', 'take the files of this variant, e.g. fp16, where a folder has them')
     .option('--title <text>', 'what the pack is')
     .option('--licence <text>', 'under which licence its files are')
+    .option('--parser-size <n>', 'side of its square input, in pixels', Number)
+    .option('--detector-size <n>', 'side of its square input, a multiple of 32', Number)
     .option('--untrained', 'the weights did not come from training')
     .option('--replace', 'take the place of a pack of that name')
     .action(async (name: string, { replace, untrained, ...flags }: AddFlags) => {

@@ -117,13 +117,13 @@ export function tinyWeights(): TinyWeights {
 }
 
 /** Every tensor that graphs read from weights by the hash rule. */
-function recorded(seed: number, gain: number, ...graphs: ((weights: WeightSource) => Graph)[]): Tensors {
+export function recorded(seed: number, gain: number, ...graphs: ((weights: WeightSource) => Graph)[]): Tensors {
   const recorder = new Recorder(seed, gain);
   for (const graph of graphs) exportGraph(graph(recorder.source));
   return recorder.tensors;
 }
 
-class Recorder {
+export class Recorder {
   readonly tensors = new Map<string, StoredArray>();
   readonly source: WeightSource;
 
@@ -140,7 +140,7 @@ class Recorder {
   }
 }
 
-const below = (prefix: string, tensors: Tensors): [string, StoredArray][] =>
+export const below = (prefix: string, tensors: Tensors): [string, StoredArray][] =>
   [...tensors].map(([key, tensor]) => [`${prefix}.${key}`, tensor]);
 
 const bits = new Uint32Array(1);
