@@ -76,7 +76,7 @@ class Bundler {
 
   async bundle(): Promise<ConsistentIdManifest> {
     const { manifest } = this.#pack;
-    const { text_encoder_2, tokenizer_2, detector } = manifest;
+    const { text_encoder_2, tokenizer_2, detector, attribute_regressor } = manifest;
     return {
       ...manifest,
       text_encoder: await this.#network('text_encoder', manifest.text_encoder),
@@ -91,6 +91,7 @@ class Bundler {
       parser: await this.#faceNetwork('parser', manifest.parser),
       detector: detector && (await this.#faceNetwork('detector', detector)),
       recognizer: await this.#faceNetwork('recognizer', manifest.recognizer),
+      ...(attribute_regressor && { attribute_regressor: await this.#faceNetwork('attribute_regressor', attribute_regressor) }),
     };
   }
 
