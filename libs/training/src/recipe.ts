@@ -39,8 +39,8 @@ const Recipe = z.strictObject({
   checkpoint_every: count.default(500),
   evaluate_every: count.optional(),
   threads: count.optional(),
-  data: z.unknown(),
-  model: z.unknown(),
+  data: z.unknown().optional(),
+  model: z.unknown().optional(),
   /** Checkpoints that networks start from. */
   from: Files.optional(),
   /** Where the trained weights go, as float16. */
