@@ -15,9 +15,10 @@ import { actions } from './scene/actions.ts';
 import { backdrops, drawBackdrop } from './scene/backdrops.ts';
 import type { Shot } from './shot.ts';
 import { styles, type Style } from './style/styles.ts';
-import { drawClothing, drawNecklace, drawScarf } from './wear/clothing.ts';
+import { drawClothing } from './wear/clothing.ts';
 import { drawEarrings, drawEyewear } from './wear/eyewear.ts';
 import { drawHat } from './wear/hats.ts';
+import { drawNecklace, drawScarf } from './wear/neckwear.ts';
 
 /** Pixels of the drawing per pixel of the portrait, along a side. */
 const SUPERSAMPLING = 2;

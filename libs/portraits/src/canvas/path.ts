@@ -25,6 +25,9 @@ export function smooth(points: readonly Place[], closed = true, steps = 6): Path
   return path;
 }
 
+/** A shape with an upright axis at u = 0 from its right side. */
+export const mirrored = (right: readonly Place[]): Place[] => [...right, ...right.map(([u, v]): Place => [-u, v]).toReversed()];
+
 export const polygon = (points: readonly Place[]): Path => points.flat();
 
 export function ellipse(x: number, y: number, rx: number, ry = rx, turn = 0, sides = 28): Path {

@@ -1,6 +1,6 @@
 /** What several places are made of: gradients, foliage, planks, clouds. */
 import type { Canvas, Shader } from '../canvas/canvas.ts';
-import { clamp, scale, type Rgb } from '../canvas/colour.ts';
+import { clamp, hex, scale, type Rgb } from '../canvas/colour.ts';
 import { fractal, noise2 } from '../canvas/noise.ts';
 import { ellipse, polygon, rectangle, smooth, type Place } from '../canvas/path.ts';
 import type { Random } from '../random.ts';
@@ -23,6 +23,12 @@ export function clouds(canvas: Canvas, random: Random, horizon: number, colour: 
     const a = clamp((fractal(x * 4 + dx, y * 9 + dy) - 0.02) * 2.2) * amount;
     for (let k = 0; k < 3; k++) out[k]! += (colour[k as 0] - out[k]!) * a;
   });
+}
+
+/** Blue above, pale at the horizon, with clouds. */
+export function sky(canvas: Canvas, random: Random, horizon: number, top = '#3f86d0', low = '#cfe4f2'): void {
+  gradient(canvas, hex(top), hex(low), 0, horizon);
+  clouds(canvas, random, horizon);
 }
 
 /** A ground or wall whose colour wanders by noise. */
