@@ -2,6 +2,7 @@
 import { captionOf, facialSentenceOf } from './caption.ts';
 import { Canvas } from './canvas/canvas.ts';
 import { hex, mix, times } from './canvas/colour.ts';
+import { wholeNumber } from './errors.ts';
 import { drawEars, drawNeck, Trunk } from './person/body.ts';
 import { coloursOf, type Colours } from './person/colours.ts';
 import { drawFace } from './person/face.ts';
@@ -19,6 +20,10 @@ import { drawClothing } from './wear/clothing.ts';
 import { drawEarrings, drawEyewear } from './wear/eyewear.ts';
 import { drawHat } from './wear/hats.ts';
 import { drawNecklace, drawScarf } from './wear/neckwear.ts';
+
+/** Pixels of a side: below the least no eye is a pixel, above the most a drawing takes seconds. */
+export const LEAST_SIZE = 32;
+export const MOST_SIZE = 1024;
 
 /** Pixels of the drawing per pixel of the portrait, along a side. */
 const SUPERSAMPLING = 2;
@@ -41,8 +46,9 @@ export interface DrawOptions {
   readonly size?: number;
 }
 
-/** Draws a portrait. The same arguments give the same bytes. */
+/** Draws a portrait. The same arguments give the same bytes. @throws PortraitError `invalid_argument` for the size */
 export function drawPortrait(identity: Identity, shot: Shot, { size = 128 }: DrawOptions = {}): Portrait {
+  wholeNumber('size', size, LEAST_SIZE, MOST_SIZE);
   const canvas = new Canvas(size * SUPERSAMPLING);
   const random = new Random(shot.seed);
   const place = backdrops[shot.backdrop];

@@ -1,3 +1,4 @@
+export { drawDataset, sampleOf, type DatasetEntry, type DatasetOptions, type Sample } from './dataset.ts';
 export { drawPortrait, type DrawOptions, type Portrait } from './draw.ts';
 export { captionOf, facialSentenceOf } from './caption.ts';
 export { labelNames, labels, type LabelName } from './labels.ts';
@@ -18,3 +19,4 @@ export {
 export { Random } from './random.ts';
 export { scenarioIds, scenarios, scenarioShot, type Scenario, type ScenarioCategory, type ScenarioId } from './scenarios.ts';
 export { plainShot, randomShot, type Shot, type Told } from './shot.ts';
+export { PortraitError, type PortraitErrorCode } from './errors.ts';

@@ -1,0 +1,56 @@
+/** `likeness dataset`: pictures to train on. */
+import { resolve } from 'node:path';
+import { drawDataset } from '@likeness/portraits';
+import { Command } from 'commander';
+import { ProgressLine } from '../progress-line.ts';
+
+interface DrawFlags {
+  readonly count: number;
+  readonly out: string;
+  readonly shots: number;
+  readonly seed: number;
+  readonly size: number;
+}
+
+export const datasetCommand = () => new Command('dataset').description('pictures to train on').addCommand(drawCommand());
+
+const drawCommand = () =>
+  new Command('draw')
+    .description('draw people in many scenes, with label maps, landmarks and captions, in the layout of FGID')
+    .requiredOption('--count <n>', 'portraits', Number)
+    .requiredOption('--out <dir>', 'a new or empty folder')
+    .option('--shots <n>', 'portraits of each person', Number, 4)
+    .option('--seed <n>', 'the same seed draws the same bytes', Number, 0)
+    .option('--size <pixels>', 'of a side, 32 to 1024', Number, 128)
+    .action(async ({ out, ...options }: DrawFlags) => {
+      const progress = new ProgressLine(process.stderr);
+      const clock = new ProgressClock(performance.now());
+      const entries = await drawDataset(resolve(out), {
+        ...options,
+        onProgress: (done, total) => {
+          const line = clock.line(done, total, performance.now());
+          if (line !== undefined) progress.show(line);
+        },
+      });
+      progress.end();
+      const people = new Set(entries.map(({ identity }) => identity)).size;
+      console.log(`${entries.length} portraits of ${people} people in ${resolve(out)}`);
+    });
+
+/** At most a line a second, and one at the end. */
+class ProgressClock {
+  readonly #start: number;
+  #last: number;
+
+  constructor(now: number) {
+    this.#start = now;
+    this.#last = now;
+  }
+
+  line(done: number, total: number, now: number): string | undefined {
+    if (done < total && now - this.#last < 1000) return undefined;
+    this.#last = now;
+    const rate = (1000 * done) / Math.max(1, now - this.#start);
+    return `drawn ${done}/${total}, ${rate.toFixed(0)} a second, ${Math.ceil((total - done) / rate)} s left`;
+  }
+}
