@@ -12,6 +12,7 @@ import { percentile, type Benchmark, type Profile } from './benchmark.ts';
 import { fairness } from './fairness.ts';
 import { coldStart, pixels, preprocess, unet, vae } from './models.ts';
 import { pipelines } from './pipelines.ts';
+import { portraits } from './portraits.ts';
 import { relay } from './relay.ts';
 import { soak } from './soak.ts';
 import { webhooks } from './webhooks.ts';
@@ -25,6 +26,7 @@ const benchmarks: Record<string, Benchmark> = {
   accept,
   latency,
   pipelines,
+  portraits,
   relay,
   webhooks,
   fairness,

@@ -24,6 +24,7 @@ const badInput = new Set([
   'webhook_url_blocked',
   'recipe_invalid',
   'dataset_invalid',
+  'folder_not_empty',
   'run_exists',
   'checkpoint_mismatch',
   'prompts_unknown',

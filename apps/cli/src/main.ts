@@ -2,6 +2,7 @@
 /** `likeness`: portraits on this machine without any server, models, golden cases, and jobs on a server. */
 import { Command } from 'commander';
 import { benchCommand } from './commands/bench.ts';
+import { datasetCommand } from './commands/dataset.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { generateCommand } from './commands/generate.ts';
 import { jobsCommand } from './commands/jobs.ts';
@@ -12,7 +13,17 @@ import { trainCommand } from './commands/train.ts';
 import { reportFailure } from './failure.ts';
 
 const program = new Command('likeness').description('Portraits that keep the person.');
-const commands = [generateCommand, evaluateCommand, modelsCommand, trainCommand, parityCommand, benchCommand, loginCommand, jobsCommand];
+const commands = [
+  generateCommand,
+  evaluateCommand,
+  modelsCommand,
+  datasetCommand,
+  trainCommand,
+  parityCommand,
+  benchCommand,
+  loginCommand,
+  jobsCommand,
+];
 for (const command of commands.map((make) => make())) program.addCommand(command);
 
 /** Every command throws instead of exiting and leaves the one error line to `reportFailure`. */

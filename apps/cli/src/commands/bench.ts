@@ -8,7 +8,7 @@ const main = fileURLToPath(new URL('../../../../bench/main.ts', import.meta.url)
 export const benchCommand = () =>
   new Command('bench')
     .description('run a committed benchmark')
-    .argument('<name>', 'unet, preprocess, vae, cold-start, accept, latency, pipelines, relay, webhooks, fairness or soak')
+    .argument('<name>', 'unet, preprocess, vae, cold-start, accept, latency, pipelines, portraits, relay, webhooks, fairness or soak')
     .option('--pack <name>', 'the models to measure')
     .option('--profile <name>', 'what the platform stands on: embedded or distributed')
     .option('--finished <count>', 'jobs that lie finished in the tables before')
