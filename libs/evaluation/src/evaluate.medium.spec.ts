@@ -107,6 +107,8 @@ describe('an evaluation', () => {
     expect(markdown).not.toMatch(/undefined|\bNaN\b/);
     const lines = (await readFile(paths[2]!, 'utf8')).trim().split('\n');
     expect(lines).toHaveLength(1 + 5 * 4 + 10);
+    expect(markdown).toMatch(/- FaceSim [\d.]+ with ConsistentID, [\d.]+ with pack tiny-other: [+−][\d.]+ ± [\d.]+\./);
+    expect(await readdir(join(options.out, 'references'))).toEqual(['person-0.png', 'person-1.png']);
     const { width, height } = await sharp(paths[3]).metadata();
     expect(width).toBeGreaterThan(3 * 160);
     expect(height).toBeGreaterThan(2 * 160);

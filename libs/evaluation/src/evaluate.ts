@@ -11,8 +11,9 @@ import type { Device } from '@likeness/inference';
 import { decodePlain, toRgb, type Precision } from '@likeness/pipeline';
 import { identityVector, Random, randomIdentity } from '@likeness/portraits';
 import { openBench, type Bench } from './bench.ts';
-import { ablations, baselines, method, otherPack, type Condition } from './conditions.ts';
+import { ablations, baselines, method, otherPack } from './conditions.ts';
 import { EvaluationError } from './errors.ts';
+import type { TextEncoder } from './measuring/image-text-encoder.ts';
 import { measureNetworks } from './measuring/measure-networks.ts';
 import { measureSpeed } from './measuring/measure-speed.ts';
 import type { Observation } from './measuring/observer.ts';
@@ -21,10 +22,10 @@ import { PictureStore } from './picture-store.ts';
 import { Reporter, type Progress } from './progress.ts';
 import { inTurn, promptsOf, promptText, selectPrompts, type Prompt } from './prompts.ts';
 import type { Report, Table } from './report/report.ts';
-import { measurePictures, rowOf, type PictureMeasures, type SeenPicture, type Yardstick } from './rows.ts';
-import { Seer } from './seer.ts';
+import { measurePictures, rowOf, type DrawnPicture, type PictureMeasures, type SeenPicture, type Yardstick } from './rows.ts';
+import { Seer, type Section, type SeenRow } from './seer.ts';
 import { drawSubject, type Subject } from './subjects.ts';
-import { trendsOf } from './trends.ts';
+import { packDifferences, trendsOf } from './trends.ts';
 
 export interface EvaluationOptions {
   readonly pack: string;
@@ -76,16 +77,13 @@ const CENSUS = 2000;
 
 /** @throws EvaluationError; what the stages and the packs throw; the signal's reason when it is aborted */
 export async function evaluate(options: EvaluationOptions): Promise<Evaluation> {
+  const { out } = options;
   const prompts = selectPrompts(options.prompts);
-  const pictures = new PictureStore(join(options.out, 'pictures'));
+  const pictures = new PictureStore(join(out, 'pictures'));
   if (!options.resume && !(await pictures.isEmpty()))
-    throw new EvaluationError(
-      'evaluation_exists',
-      `${options.out} has pictures of an earlier evaluation: resume it, or choose another folder.`,
-      {
-        out: options.out,
-      },
-    );
+    throw new EvaluationError('evaluation_exists', `${out} has pictures of an earlier evaluation: resume it, or choose another folder.`, {
+      out,
+    });
   const bench = await openBench(options, pictures);
   try {
     return await run(options, bench, prompts);
@@ -95,87 +93,85 @@ export async function evaluate(options: EvaluationOptions): Promise<Evaluation> 
 }
 
 async function run(options: EvaluationOptions, bench: Bench, prompts: readonly Prompt[]): Promise<Evaluation> {
-  const { seed, steps } = options;
+  const { seed, steps, timed } = options;
+  const { observer, size } = bench;
   const progress = new Reporter(options.onProgress);
   const people = await admit(options, bench, progress);
-  const { subjects } = people;
+  const { subjects, references } = people;
+  const [main, ...others] = sectionsOf(options, subjects, prompts);
+  const sections = [main, ...others];
+  progress.expect(sections.reduce((sum, section) => sum + section.conditions.length * section.subjects.length * section.prompts.length, 0));
 
-  const few = options.ablations && {
-    subjects: subjects.slice(0, options.ablations.identities),
-    prompts: inTurn(prompts, Math.min(options.ablations.prompts, prompts.length)),
-  };
-  const mainRows = [method, ...(options.baselines ? baselines(steps) : []), ...options.compare.map(otherPack)];
-  const fewRows = few ? [method, ...ablations(steps)] : [];
-  progress.expect(
-    mainRows.length * subjects.length * prompts.length + (few ? fewRows.length * few.subjects.length * few.prompts.length : 0),
-  );
+  const seer = new Seer(bench, progress, options.signal);
+  const seen: { section: Section; rows: readonly SeenRow[] }[] = [];
+  for (const section of sections) seen.push({ section, rows: await seer.rows(section) });
+  const drawn: SeenPicture[] = [];
+  for await (const { picture, ...scene } of seer.scenes(main, { seed, take: takes.row }))
+    drawn.push({ ...scene, file: null, observation: await observer.observe(picture) });
 
-  const see = new Seer(bench, progress, options.signal);
-  const main = await see.rows(mainRows, subjects, prompts);
-  const ablated = few ? await see.rows(fewRows, few.subjects, few.prompts) : new Map<Condition, SeenPicture[]>();
-  const drawn = (take: number) => see.drawn(subjects, prompts, { seed, take });
-  const yardstick = await makeYardstick(bench, people, await drawn(takes.yardstick), prompts);
-
-  const rows = [...main].map(([condition, seen]) => rowOf(condition, seen, yardstick));
-  const ideal = rowOf({ id: 'drawn', title: 'drawn portraits, the ceiling', group: 'drawn' }, await drawn(takes.row), yardstick);
-  const tables: Table[] = [
-    { name: 'main', identities: subjects.length, prompts: prompts.map(({ id }) => id), rows: [ideal, ...rows] },
-    ...(few
-      ? [
-          {
-            name: 'ablations' as const,
-            identities: few.subjects.length,
-            prompts: few.prompts.map(({ id }) => id),
-            rows: [...ablated].map(([condition, seen]) => rowOf(condition, seen, yardstick)),
-          },
-        ]
-      : []),
-  ];
-
-  const networks = await measureNetworks(bench.observer, {
-    ...options,
-    ...options.networks,
-    size: bench.size,
-    onPicture: (done, total) => progress.show('networks', done, total),
+  const yardstick = await makeYardstick(options, bench, people, main, seer);
+  const ceiling = rowOf({ id: 'drawn', title: 'drawn portraits, the ceiling', group: 'drawn' }, drawn, yardstick);
+  const tables = seen.map(({ section, rows }): Table => {
+    const measured = rows.map((row) => rowOf(row.condition, row.seen, yardstick));
+    const { name } = section;
+    return {
+      name,
+      identities: section.subjects.length,
+      prompts: section.prompts.map(({ id }) => id),
+      rows: name === 'main' ? [ceiling, ...measured] : measured,
+    };
   });
-  progress.show('speed', 0, options.timed);
-  const speed = await measureSpeed(bench.stages, bench.makers.get(undefined)!, {
-    subject: subjects[0]!,
-    prompt: prompts[0]!,
-    runs: options.timed,
-  });
+
+  const onPicture = (done: number, total: number) => progress.show('networks', done, total);
+  const networks = await measureNetworks(observer, { ...options, ...options.networks, size, onPicture });
+  progress.show('speed', 0, timed);
+  const speed = await measureSpeed(bench.stages, bench.makers.get(undefined)!, { subject: subjects[0]!, prompt: prompts[0]!, runs: timed });
 
   const { manifest, digest } = bench.pack;
+  const { scheduler, guidance_scale, merge_step } = manifest.defaults;
+  const { name, version, trained } = manifest;
+  const embedding = `image_embeds of the pack’s image encoder (${references[0]!.image.length} numbers)`;
   return {
     report: {
-      pack: { name: manifest.name, version: manifest.version, digest, trained: manifest.trained },
-      settings: {
-        seed,
-        steps,
-        scheduler: manifest.defaults.scheduler,
-        guidance_scale: manifest.defaults.guidance_scale,
-        merge_step: manifest.defaults.merge_step,
-        compared: options.compare,
-      },
+      pack: { name, version, digest, trained },
+      settings: { seed, steps, scheduler, guidance_scale, merge_step, compared: options.compare },
       references_without_face: people.refused,
-      absent: bench.observer.absent.map(({ message }) => message),
+      absent: observer.absent.map(({ message }) => message),
       tables,
       trends: tables.flatMap(({ rows }) => trendsOf(rows, steps)),
+      packs: tables.flatMap(({ rows }) => packDifferences(rows)),
       networks,
       speed,
       features: {
-        clip: 'image_embeds of the pack’s image encoder',
-        fid: 'image_embeds of the pack’s image encoder',
-        fgis: 'mean patch token before its last layer',
+        clip: embedding,
+        fid: `${embedding}, to as many drawn pictures of the same people and scenes`,
+        fgis: 'the mean patch token before its last layer',
       },
     },
     subjects,
     prompts,
-    pictures: [...main, ...[...ablated].filter(([condition]) => condition !== method)].flatMap(([{ id }, seen]) => {
-      const measures = measurePictures(seen, yardstick);
-      return seen.map((picture, i) => ({ ...picture, condition: id, measures: measures[i]! }));
-    }),
+    pictures: seen.flatMap(({ section, rows }) => rows.flatMap((row) => picturesOf(section, row, yardstick))),
   };
+}
+
+/** What is to be measured: every row on all people and prompts, and the many of the ablations on some of them. */
+function sectionsOf(options: EvaluationOptions, subjects: readonly Subject[], prompts: readonly Prompt[]): [Section, ...Section[]] {
+  const { steps, compare, ablations: few } = options;
+  const main = [method, ...(options.baselines ? baselines(steps) : []), ...compare.map(otherPack)];
+  const ablated = few && {
+    name: 'ablations' as const,
+    conditions: [method, ...ablations(steps)],
+    subjects: subjects.slice(0, few.identities),
+    prompts: inTurn(prompts, Math.min(few.prompts, prompts.length)),
+  };
+  return [{ name: 'main', conditions: main, subjects, prompts }, ...(ablated ? [ablated] : [])];
+}
+
+/** For the list of all pictures, in which those that the ablations share with the main table are only once. */
+function picturesOf({ name }: Section, { condition, seen }: SeenRow, yardstick: Yardstick): EvaluatedPicture[] {
+  if (name === 'ablations' && condition === method) return [];
+  const measures = measurePictures(seen, yardstick);
+  return seen.map((picture, i) => ({ ...picture, condition: condition.id, measures: measures[i]! }));
 }
 
 interface People {
@@ -204,24 +200,36 @@ async function admit({ identities, seed, signal }: EvaluationOptions, { observer
 }
 
 async function makeYardstick(
+  { seed }: EvaluationOptions,
   { observer }: Bench,
   { subjects, references }: People,
-  drawn: readonly SeenPicture[],
-  prompts: readonly Prompt[],
+  main: Section,
+  seer: Seer,
 ): Promise<Yardstick> {
-  const { texts } = observer;
+  const drawn: DrawnPicture[] = [];
+  for await (const { picture, ...scene } of seer.scenes(main, { seed, take: takes.yardstick }))
+    drawn.push({ ...scene, image: await observer.image(picture) });
   const census = Array.from({ length: CENSUS }, (_, i) => identityVector(randomIdentity(new Random(i))));
-  const rivals = (prompt: Prompt) => promptsOf(prompt.category);
-  const embedded = new Map<string, Float32Array>();
-  const textOf = ({ id }: Prompt, subject: number) => promptText(id, subjects[subject]!.identity);
-  if (texts)
-    for (const prompt of new Set(prompts.flatMap(rivals)))
-      for (const subject of subjects.keys()) embedded.set(textOf(prompt, subject), await texts.embed(textOf(prompt, subject)));
   return {
     references,
     people: { vectors: subjects.map(({ identity }) => identityVector(identity)), population: populationOf(census) },
-    text: texts && ((prompt, subject) => embedded.get(textOf(prompt, subject))!),
+    text: observer.texts && (await embedTexts(observer.texts, subjects, main.prompts)),
     rivals,
     drawn,
   };
+}
+
+const rivals = ({ category }: Prompt) => promptsOf(category);
+
+/** The prompts and their rivals, for every subject. */
+async function embedTexts(
+  texts: TextEncoder,
+  subjects: readonly Subject[],
+  prompts: readonly Prompt[],
+): Promise<(prompt: Prompt, subject: number) => Float32Array> {
+  const textOf = ({ id }: Prompt, subject: number) => promptText(id, subjects[subject]!.identity);
+  const embedded = new Map<string, Float32Array>();
+  for (const prompt of new Set(prompts.flatMap(rivals)))
+    for (const subject of subjects.keys()) embedded.set(textOf(prompt, subject), await texts.embed(textOf(prompt, subject)));
+  return (prompt, subject) => embedded.get(textOf(prompt, subject))!;
 }

@@ -3,7 +3,7 @@ import type { ScenarioCategory } from '@likeness/portraits';
 import type { Condition, ConditionGroup } from './conditions.ts';
 import type { Observation } from './measuring/observer.ts';
 import { attributeSimilarity, type Population } from './metrics/attribute-similarity.ts';
-import { frechetDistance, gaussianOf, type Gaussian } from './metrics/frechet-distance.ts';
+import { frechetDistance, gaussianOf } from './metrics/frechet-distance.ts';
 import { identityMatch, similarityTo, type Compared, type IdentityMatch } from './metrics/identity-match.ts';
 import { regionSimilarity } from './metrics/region-similarity.ts';
 import { cosine, dot, mean } from './metrics/vectors.ts';
@@ -30,7 +30,11 @@ export interface Yardstick {
   /** The prompts among which one is to be recognised: those of its category. */
   readonly rivals: (prompt: Prompt) => readonly Prompt[];
   /** Drawn pictures of the same people in the same scenes: what a distance of distributions is taken to. */
-  readonly drawn: readonly SeenPicture[];
+  readonly drawn: readonly DrawnPicture[];
+}
+
+export interface DrawnPicture extends Pick<SeenPicture, 'subject' | 'prompt'> {
+  readonly image: Float32Array;
 }
 
 /** Similarities and rates are times 100. Null: the pack has no network for it, or there are too few pictures. */
@@ -157,13 +161,12 @@ function recognition(seen: readonly SeenPicture[], measures: readonly PictureMea
 }
 
 /** To drawn pictures of the same people and scenes as the row has. */
-function fidOf(seen: readonly SeenPicture[], drawn: readonly SeenPicture[]): number | null {
-  const key = ({ subject, prompt }: SeenPicture) => `${subject} ${prompt.id}`;
+function fidOf(seen: readonly SeenPicture[], drawn: readonly DrawnPicture[]): number | null {
+  const key = ({ subject, prompt }: Pick<SeenPicture, 'subject' | 'prompt'>) => `${subject} ${prompt.id}`;
   const wanted = new Set(seen.map(key));
   const real = drawn.filter((picture) => wanted.has(key(picture)));
   if (seen.length < 2 || real.length < 2) return null;
-  const features = (pictures: readonly SeenPicture[]): Gaussian => gaussianOf(pictures.map(({ observation }) => observation.image));
-  return frechetDistance(features(seen), features(real));
+  return frechetDistance(gaussianOf(seen.map(({ observation }) => observation.image)), gaussianOf(real.map(({ image }) => image)));
 }
 
 const timesHundred = (match: IdentityMatch): IdentityMatch =>

@@ -1,4 +1,4 @@
-import { decodePlain, toRgb } from '@likeness/pipeline';
+import { decodePlain, toRgb, type Picture } from '@likeness/pipeline';
 import type { Bench } from './bench.ts';
 import type { Condition } from './conditions.ts';
 import type { Observation } from './measuring/observer.ts';
@@ -6,6 +6,25 @@ import type { Reporter } from './progress.ts';
 import type { Prompt } from './prompts.ts';
 import type { SeenPicture } from './rows.ts';
 import { drawScene, type Subject } from './subjects.ts';
+
+/** Rows over the same people and prompts. */
+export interface Section {
+  readonly name: 'main' | 'ablations';
+  readonly conditions: readonly Condition[];
+  readonly subjects: readonly Subject[];
+  readonly prompts: readonly Prompt[];
+}
+
+export interface SeenRow {
+  readonly condition: Condition;
+  readonly seen: readonly SeenPicture[];
+}
+
+interface Scene {
+  readonly subject: number;
+  readonly prompt: Prompt;
+  readonly picture: Picture;
+}
 
 /** Makes pictures, or finds them, and looks at each once. */
 export class Seer {
@@ -21,41 +40,27 @@ export class Seer {
     this.#signal = signal;
   }
 
-  async rows(
-    conditions: readonly Condition[],
-    subjects: readonly Subject[],
-    prompts: readonly Prompt[],
-  ): Promise<Map<Condition, SeenPicture[]>> {
-    const rows = new Map<Condition, SeenPicture[]>();
+  async rows({ conditions, subjects, prompts }: Section): Promise<SeenRow[]> {
+    const rows: SeenRow[] = [];
     for (const condition of conditions) {
-      const row: SeenPicture[] = [];
+      const seen: SeenPicture[] = [];
       for (const [k, subject] of subjects.entries())
-        for (const prompt of prompts) row.push({ subject: k, prompt, ...(await this.#picture(condition, subject, prompt)) });
-      rows.set(condition, row);
+        for (const prompt of prompts) seen.push({ subject: k, prompt, ...(await this.#picture(condition, subject, prompt)) });
+      rows.push({ condition, seen });
     }
     return rows;
   }
 
-  async drawn(
-    subjects: readonly Subject[],
-    prompts: readonly Prompt[],
-    { seed, take }: { seed: number; take: number },
-  ): Promise<SeenPicture[]> {
-    const { observer, size } = this.#bench;
-    const row: SeenPicture[] = [];
+  /** Drawn pictures of every scene. */
+  async *scenes({ subjects, prompts }: Section, { seed, take }: { seed: number; take: number }): AsyncGenerator<Scene> {
+    let done = 0;
     for (const [k, subject] of subjects.entries()) {
       for (const prompt of prompts) {
         this.#signal?.throwIfAborted();
-        this.#progress.show('drawings', row.length + 1, subjects.length * prompts.length);
-        row.push({
-          subject: k,
-          prompt,
-          file: null,
-          observation: await observer.observe(drawScene(subject, prompt.id, { seed, take, size })),
-        });
+        this.#progress.show('drawings', ++done, subjects.length * prompts.length);
+        yield { subject: k, prompt, picture: drawScene(subject, prompt.id, { seed, take, size: this.#bench.size }) };
       }
     }
-    return row;
   }
 
   async #picture(condition: Condition, subject: Subject, prompt: Prompt): Promise<Pick<SeenPicture, 'file' | 'observation'>> {

@@ -1,17 +1,23 @@
-/** Whether what is measured goes the way the paper says, in words that follow from the numbers alone. */
+/** What the rows of a table say of one another, and whether it is what the paper says: in words that follow from the numbers alone. */
 import { mean, standardError } from './metrics/vectors.ts';
 import { expectations, type Expectation } from './paper.ts';
 import type { Row, SubjectMeasure } from './rows.ts';
 
-export type Verdict = 'agrees' | 'differs' | 'undecided';
-
-export interface Trend extends Expectation {
-  /** Mean over the subjects of both rows: the one said to be higher less the other, times 100. */
+/** By how much one row has more of a measure than another, person by person, so that what people differ in does not blur it. */
+export interface Difference {
+  readonly measure: SubjectMeasure;
+  /** Mean over the subjects, times 100. */
   readonly difference: number;
   /** Of that mean; NaN of a single subject. */
   readonly standard_error: number;
-  readonly verdict: Verdict;
+  readonly people: number;
   readonly words: string;
+}
+
+export type Verdict = 'agrees' | 'differs' | 'undecided';
+
+export interface Trend extends Expectation, Difference {
+  readonly verdict: Verdict;
 }
 
 export const measureNames: Readonly<Record<SubjectMeasure, string>> = { clip_t: 'CLIP-T', clip_i: 'CLIP-I', face: 'FaceSim', fgis: 'FGIS' };
@@ -19,28 +25,44 @@ export const measureNames: Readonly<Record<SubjectMeasure, string>> = { clip_t: 
 /** Differences below this many standard errors decide nothing. */
 const ERRORS = 2;
 
-/** Of all expectations whose two rows were measured on the same subjects and prompts. */
+/** Null where the measure was not taken of both on the same people. */
+export function differenceOf(measure: SubjectMeasure, one: Row, other: Row): Difference | null {
+  const [a, b] = [one.by_subject[measure], other.by_subject[measure]];
+  if (a.length === 0 || a.length !== b.length) return null;
+  const each = a.map((x, i) => x - b[i]!);
+  const [difference, error] = [mean(each), standardError(each)];
+  const by = `${signed(difference)}${Number.isNaN(error) ? '' : ` ± ${error.toFixed(1)}`}`;
+  const words = `${measureNames[measure]} ${mean(a).toFixed(1)} with ${one.title}, ${mean(b).toFixed(1)} with ${other.title}: ${by}`;
+  return { measure, difference, standard_error: error, people: each.length, words };
+}
+
+/** Of all expectations of whose rows the table has both. */
 export const trendsOf = (rows: readonly Row[], steps: number): Trend[] =>
   expectations(steps).flatMap((expectation) => {
     const [higher, lower] = [rows.find(({ id }) => id === expectation.higher), rows.find(({ id }) => id === expectation.lower)];
-    return higher && lower && higher.pictures === lower.pictures ? (trendOf(expectation, higher, lower) ?? []) : [];
+    return higher && lower ? (trendOf(expectation, higher, lower) ?? []) : [];
   });
 
 export function trendOf(expectation: Expectation, higher: Row, lower: Row): Trend | null {
-  const { measure, because } = expectation;
-  const [a, b] = [higher.by_subject[measure], lower.by_subject[measure]];
-  if (a.length === 0 || a.length !== b.length) return null;
-  const differences = a.map((x, i) => x - b[i]!);
-  const [difference, error] = [mean(differences), standardError(differences)];
-  const isDecided = Math.abs(difference) > ERRORS * error;
+  const found = differenceOf(expectation.measure, higher, lower);
+  if (!found) return null;
+  const { difference, standard_error, people, words } = found;
+  const isDecided = Math.abs(difference) > ERRORS * standard_error;
   const verdict: Verdict = !isDecided ? 'undecided' : difference > 0 ? 'agrees' : 'differs';
-  const numbers = `${measureNames[measure]} ${mean(a).toFixed(1)} with ${higher.title}, ${mean(b).toFixed(1)} with ${lower.title}: ${signed(difference)}${Number.isNaN(error) ? '' : ` ± ${error.toFixed(1)}`}`;
   const judged = {
-    agrees: `as the paper has it (${because})`,
-    differs: `the paper has it the other way round (${because})`,
-    undecided: `too little to say, over ${differences.length === 1 ? '1 person' : `${differences.length} people`}, whether it is as the paper has it (${because})`,
+    agrees: 'as the paper has it',
+    differs: 'the paper has it the other way round',
+    undecided: `too little to say, over ${people === 1 ? '1 person' : `${people} people`}, whether it is as the paper has it`,
   }[verdict];
-  return { ...expectation, difference, standard_error: error, verdict, words: `${numbers}; ${judged}.` };
+  return { ...expectation, ...found, verdict, words: `${words}; ${judged} (${expectation.because}).` };
+}
+
+/** The evaluated pack beside the others, measure by measure; the paper does not come into it. */
+export function packDifferences(rows: readonly Row[]): Difference[] {
+  const own = rows.find(({ group }) => group === 'method');
+  const others = rows.filter(({ group }) => group === 'packs');
+  const measures = Object.keys(measureNames) as SubjectMeasure[];
+  return own ? others.flatMap((other) => measures.flatMap((measure) => differenceOf(measure, own, other) ?? [])) : [];
 }
 
 const signed = (x: number): string => `${x < 0 ? '−' : '+'}${Math.abs(x).toFixed(1)}`;

@@ -74,11 +74,16 @@ export class Observer {
 
   async observe(picture: Picture): Promise<Observation> {
     return {
-      image: (await this.#images.see(picture)).embedding,
+      image: await this.image(picture),
       face: (await this.face(picture))?.embedding ?? null,
       regions: await this.#regionsOf(picture),
       attributes: (await this.#attributes?.recover(picture)) ?? null,
     };
+  }
+
+  /** image_embeds, not of unit length. */
+  async image(picture: Picture): Promise<Float32Array> {
+    return (await this.#images.see(picture)).embedding;
   }
 
   /** As the service finds, aligns and embeds it; null where it says `no_face_detected`. */

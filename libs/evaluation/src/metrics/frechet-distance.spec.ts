@@ -24,6 +24,21 @@ describe('frechetDistance', () => {
     expect(frechetDistance(gaussian([0, 0], a), gaussian([0, 0], b))).toBeCloseTo(4 + 6 - 2 * root, 12);
   });
 
+  it('is the work of the optimal map: when Y = TX with T symmetric and positive, E‖X − TX‖²', () => {
+    const n = 24;
+    let state = 11;
+    const random = () => (state = (state * 48271) % 0x7fffffff) / 0x7fffffff - 0.5;
+    const factor = () => Array.from({ length: n }, () => Array.from({ length: n }, random));
+    const times = (a: number[][], b: number[][]) => a.map((row) => b[0]!.map((_, j) => row.reduce((sum, x, k) => sum + x * b[k]![j]!, 0)));
+    const positive = (m: number[][]) => times(m, m.map((_, i) => m.map((row) => row[i]!))); // prettier-ignore
+    const [covariance, map] = [positive(factor()), positive(factor())];
+    const moved = map.map((row, i) => row.map((x, j) => Number(i === j) - x));
+    const work = times(times(moved, covariance), moved).reduce((sum, row, i) => sum + row[i]!, 0);
+    const nowhere = new Array<number>(n).fill(0);
+    const distance = frechetDistance(gaussian(nowhere, covariance), gaussian(nowhere, times(times(map, covariance), map)));
+    expect(Math.abs(distance - work) / work).toBeLessThan(1e-9);
+  });
+
   it('does not change when both sets are turned, and is zero of a set to itself', () => {
     const [c, s] = [Math.cos(0.7), Math.sin(0.7)];
     const points = [[1, 2], [3, -1], [0, 5], [2, 2], [-4, 1]]; // prettier-ignore

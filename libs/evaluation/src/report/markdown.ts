@@ -5,7 +5,7 @@ import { aimsOf } from './aims.ts';
 import type { Report, Table } from './report.ts';
 
 export function markdownOf(report: Report): string {
-  const { pack, settings, tables, trends, absent, networks, speed, features } = report;
+  const { pack, settings, tables, trends, packs, absent, networks, speed, features } = report;
   const [main, ablations] = [tables.find(({ name }) => name === 'main')!, tables.find(({ name }) => name === 'ablations')];
   return lines(
     `# Evaluation of the pack ${pack.name} ${pack.version}`,
@@ -56,6 +56,7 @@ export function markdownOf(report: Report): string {
           '',
         ]
       : []),
+    ...(packs.length > 0 ? ['## Beside other packs', '', ...packs.map(({ words }) => `- ${words}.`), ''] : []),
     '## The instruments',
     '',
     `On ${networks.people} further people, ${networks.shots_each} free shots of each.`,

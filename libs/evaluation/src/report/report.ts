@@ -2,7 +2,7 @@
 import type { NetworkMeasures } from '../measuring/measure-networks.ts';
 import type { Speed } from '../measuring/measure-speed.ts';
 import type { Row } from '../rows.ts';
-import type { Trend } from '../trends.ts';
+import type { Difference, Trend } from '../trends.ts';
 
 export interface Report {
   readonly pack: { readonly name: string; readonly version: string; readonly digest: string; readonly trained: boolean };
@@ -20,6 +20,8 @@ export interface Report {
   readonly absent: readonly string[];
   readonly tables: readonly Table[];
   readonly trends: readonly Trend[];
+  /** The evaluated pack beside each that it was compared with. */
+  readonly packs: readonly Difference[];
   readonly networks: NetworkMeasures;
   readonly speed: Speed;
   /** What the measures rest on. */

@@ -14,7 +14,7 @@ const ROWS = 8;
 /** Sides of the overview. */
 const OVERVIEW = 4;
 
-/** `report.json`, `report.md`, `pictures.csv` and the sheets; returns their paths. */
+/** `report.json`, `report.md`, `pictures.csv` and the sheets, whose paths it returns, and the references. */
 export async function writeReport(evaluation: Evaluation, folder: string): Promise<string[]> {
   await mkdir(folder, { recursive: true });
   const files: [name: string, contents: string | Uint8Array][] = [
@@ -24,6 +24,8 @@ export async function writeReport(evaluation: Evaluation, folder: string): Promi
   ];
   for (const { name, ...sheet } of await sheetsOf(evaluation, folder)) files.push([name, await contactSheet(sheet)]);
   for (const [name, contents] of files) await writeFile(join(folder, name), contents);
+  await mkdir(join(folder, 'references'), { recursive: true });
+  for (const { index, reference } of evaluation.subjects) await writeFile(join(folder, 'references', `person-${index}.png`), reference);
   return files.map(([name]) => join(folder, name));
 }
 
