@@ -33,6 +33,11 @@ it('rounds to halves', () => {
   checkpoint.close();
 });
 
+it('does not write an infinity where there was a number', () => {
+  const large = new Map([['a', { shape: [2], values: Float32Array.of(1, 70_000) }]]);
+  expect(() => writeSafetensors(join(folder, 'large.safetensors'), large, 'F16')).toThrow('"a" holds 70000, which float16 cannot.');
+});
+
 it('leaves the file that was there when it fails', () => {
   const path = join(folder, 'whole.safetensors');
   const unreadable = {

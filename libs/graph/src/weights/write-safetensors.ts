@@ -8,7 +8,7 @@ export interface WrittenTensor {
 
 /**
  * Writes float32 tensors as a safetensors file, in float32 or rounded to float16, in the order given. The file appears whole or not at
- * all: it is written beside its place, brought to the disk, and renamed.
+ * all: it is written beside its place, brought to the disk, and renamed. A number that float16 cannot hold is an error.
  */
 export function writeSafetensors(path: string, tensors: ReadonlyMap<string, WrittenTensor>, type: 'F32' | 'F16' = 'F32'): void {
   const itemSize = type === 'F32' ? 4 : 2;
@@ -28,7 +28,7 @@ export function writeSafetensors(path: string, tensors: ReadonlyMap<string, Writ
   const descriptor = openSync(partial, 'w');
   try {
     write(descriptor, head);
-    for (const { values } of tensors.values()) write(descriptor, type === 'F32' ? values : toFloat16(values));
+    for (const [key, { values }] of tensors) write(descriptor, type === 'F32' ? values : halves(key, values));
     fsyncSync(descriptor);
     renameSync(partial, path);
   } catch (error) {
@@ -37,6 +37,15 @@ export function writeSafetensors(path: string, tensors: ReadonlyMap<string, Writ
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** What is no longer rounded to the largest number of float16, 65504. */
+const largestHalf = 65520;
+
+function halves(key: string, values: Float32Array): Uint16Array {
+  const large = values.find((value) => Math.abs(value) >= largestHalf);
+  if (large !== undefined) throw new RangeError(`"${key}" holds ${large}, which float16 cannot.`);
+  return toFloat16(values);
 }
 
 function write(descriptor: number, { buffer, byteOffset, byteLength }: ArrayBufferView): void {
