@@ -1,6 +1,21 @@
 import { op, Scope } from '@likeness/graph';
 import type { Task } from '../trainer/task.ts';
 
+/** Values [B, 3] that lie about 5 are normalised by the statistics of the batch: the running ones come to lie there, without a gradient. */
+export const followingTask = (): Task => ({
+  build(graph, parameters) {
+    const s = Scope.root(graph, parameters);
+    const x = graph.input('x', 'float32', [16, 3]);
+    const [mean, variance] = [s.weight('running_mean', [3]), s.weight('running_var', [3])];
+    const { y, ...next } = op.batchNormOfBatch(x, s.weight('weight', [3]), s.weight('bias', [3]), { mean, variance }, 1e-5, 0.1);
+    s.update('running_mean', next.mean);
+    s.update('running_var', next.variance);
+    const error = op.sub(y, 1);
+    return { loss: op.reduceMean(op.mul(error, error)) };
+  },
+  batch: async (_, random) => ({ x: random.normals(48, 2).map((value) => value + 5) }),
+});
+
 /** A network of two layers learns y = |x₁| − x₂ from drawn points: small enough for hundreds of steps in a test. */
 export function tinyTask({ batch = 8, breaksAt }: { batch?: number; breaksAt?: number } = {}): Task {
   return {

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tinyTask } from '../testing/tiny-task.ts';
+import { followingTask, tinyTask } from '../testing/tiny-task.ts';
 import { train, type TrainingOptions, type TrainingProgress } from './train.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'train-'));
@@ -98,6 +98,27 @@ describe('a training', () => {
     await expect(train(tinyTask(), { ...without, directory: whole, resume: true })).rejects.toThrow(
       'ema was {"decay":0.9,"every":4}, now it is absent',
     );
+  });
+
+  it('lets statistics follow the data, in its checkpoints too', async () => {
+    const directory = join(folder, 'following');
+    const { ema: _, ...without } = settings;
+    const { weights } = await train(followingTask(), { ...without, directory });
+    for (const mean of weights.read('running_mean', [3])) expect(Math.abs(mean - 5)).toBeLessThan(0.5);
+    for (const variance of weights.read('running_var', [3])) expect(Math.abs(variance - 4)).toBeLessThan(1);
+    for (const bias of weights.read('bias', [3])) expect(bias).toBeGreaterThan(0.1); // learned, towards 1
+    const state = openCheckpoint(join(directory, 'checkpoints/00000060/state.safetensors'));
+    expect(state.keys.toSorted()).toEqual([
+      'bias',
+      'first.bias',
+      'first.weight',
+      'running_mean',
+      'running_var',
+      'second.bias',
+      'second.weight',
+      'weight',
+    ]);
+    state.close();
   });
 
   it('stops at a loss that is no number, and keeps what it had', async () => {

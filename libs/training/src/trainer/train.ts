@@ -100,10 +100,10 @@ export async function train(task: Task, options: TrainingOptions): Promise<Train
     while (coming && !signal?.aborted) {
       const begun = performance.now();
       const batch = await coming;
-      const waited = performance.now() - begun;
       step += 1;
       coming = step < steps ? batchOf(step + 1) : undefined; // its files are read while the step runs
       coming?.catch(() => {}); // what it throws is met where it is awaited
+      const waited = performance.now() - begun;
 
       const learningRate = learningRateAt(step, steps, schedule);
       const measured = await training.run(step, learningRate, batch);
