@@ -177,6 +177,15 @@ describe('without a face', () => {
   });
 });
 
+it('a vocabulary that its text encoder does not know is refused', async () => {
+  const pack = (await loadPack('nano-shaped', [packs()])) as ConsistentIdPack;
+  const models = new ModelSet({ ...pack, manifest: { ...pack.manifest, tokenizer: null } });
+  await expect(models.tokenizer()).rejects.toMatchObject({
+    code: 'model_unusable',
+    message: expect.stringMatching(/^The vocabulary of the pack nano-shaped has 49408 ids, its text encoder knows \d{3}\.$/) as string,
+  });
+});
+
 describe('a draft is not bundled', () => {
   const changed = async (change: (manifest: Record<string, unknown>) => void) => {
     const manifest = JSON.parse(await readFile(draft, 'utf8')) as Record<string, unknown>;

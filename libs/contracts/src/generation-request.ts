@@ -86,7 +86,7 @@ const presetName = '[a-z0-9][a-z0-9._-]{0,63}';
 export const PresetName = z.string().regex(new RegExp(`^${presetName}$`), 'must have up to 64 of a–z, 0–9, ".", "_" and "-"');
 const PresetRef = z.string().regex(new RegExp(`^${presetName}(@[1-9]\\d{0,8})?$`), 'must be the name of a preset, or name@version');
 
-const side = z.int().min(256).max(1024).multipleOf(8);
+const side = z.int().min(64).max(1024).multipleOf(8);
 
 /** The parameters of a generation: of a `subject`, or of 1–4 `reference_images`, of which the first is the reference of ConsistentID. */
 export const GenerationInput = z

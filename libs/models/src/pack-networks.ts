@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import {
   exportGraph,
   int8,
-  isCheckpoint,
   observeConvolutions,
   withoutPrefix,
   type ConvRanges,
@@ -22,7 +21,7 @@ import type { FacialEncoderConfig } from './architectures/facial-encoder.ts';
 import type { IdentityProjectionConfig } from './architectures/identity-projection.ts';
 import type { AdapterConfig } from './architectures/unet.ts';
 import { autoencoderOf, latentScale, scaledColours, type AutoencoderConfig } from './autoencoders.ts';
-import type { ConsistentIdPack, FaceNetworkSource, NetworkSource } from './catalog.ts';
+import type { ConsistentIdPack, NetworkSource } from './catalog.ts';
 import {
   adapterConfigOf,
   autoencoderConfig,
@@ -48,8 +47,7 @@ import {
 } from './compile.ts';
 import { consistentIdWeights } from './consistentid-checkpoint.ts';
 import { ModelError, PackError } from './errors.ts';
-import { bisenetConfig, bisenetConfigOf, iresnetConfig, iresnetConfigOf, scrfdConfig, scrfdConfigOf } from './face-checkpoints.ts';
-import { readDetector, readRecognizer } from './face-models.ts';
+import { FaceNetworks } from './face-networks.ts';
 import { readJsonFile } from './pack-files.ts';
 import { openNetwork, openWeights } from './pack-sources.ts';
 
@@ -92,11 +90,13 @@ const TEXT_TOKENS = 77;
 
 export class PackNetworks {
   readonly pack: ConsistentIdPack;
+  readonly faces: FaceNetworks;
   readonly #options: BuildOptions;
   readonly #opened = new Map<string, Promise<unknown>>();
 
   constructor(pack: ConsistentIdPack, options: BuildOptions = {}) {
     this.pack = pack;
+    this.faces = new FaceNetworks(pack);
     this.#options = options;
   }
 
@@ -104,49 +104,30 @@ export class PackNetworks {
 
   /** image [1, 3, S, S] → labels uint8 [1, S, S] */
   async parser(): Promise<BuiltNetwork> {
-    const { parser, parser_size: size } = this.pack.manifest;
-    const { weights, config } = this.#faceNetwork(parser, bisenetConfig, bisenetConfigOf);
+    const { parser_size: size } = this.pack.manifest;
+    const { weights, config } = this.faces.parser();
     return this.#build('parser', faceParsingGraph(weights, config, { height: size, width: size, outputs: ['labels'] }));
   }
 
   /** image [1, 3, S, S] → scores, boxes and landmarks of three strides; null where the pack has none */
   detector(): BuiltNetwork | StoredNetwork | null {
-    const { detector, detector_size: size } = this.pack.manifest;
-    if (!detector) return null;
-    if (this.#isOnnx(detector)) return { name: 'detector', path: readDetector(join(this.pack.folder, detector.file)).path };
-    const { weights, config } = this.#faceNetwork(detector, scrfdConfig, scrfdConfigOf);
-    return this.#build('detector', faceDetectionGraph(weights, config, { size }));
+    const opened = this.faces.detector();
+    if (!opened || 'path' in opened) return opened && { name: 'detector', ...opened };
+    return this.#build('detector', faceDetectionGraph(opened.weights, opened.config, { size: this.pack.manifest.detector_size }));
   }
 
   // ── stage 2
 
   /** image [1, 3, 112, 112] → embedding [1, F] */
   async recognizer(): Promise<BuiltNetwork | StoredNetwork> {
-    const opened = this.#recognizer();
+    const { features, ...opened } = this.faces.recognizer();
     const { config } = await this.#identityProjection();
-    if (opened.features !== undefined && opened.features !== config.id_embeddings_dim) {
-      const message = `its embedding has ${opened.features} numbers, the identity projection takes ${config.id_embeddings_dim}`;
+    if (features !== undefined && features !== config.id_embeddings_dim) {
+      const message = `its embedding has ${features} numbers, the identity projection takes ${config.id_embeddings_dim}`;
       throw new ModelError('model_config_invalid', `The recogniser of the pack ${this.pack.manifest.name} does not fit: ${message}.`);
     }
-    return opened.stored ?? this.#build('recognizer', faceRecognitionGraph(opened.weights, opened.config));
-  }
-
-  /** With the numbers of its embedding, where they are known. */
-  #recognizer() {
-    const { recognizer } = this.pack.manifest;
-    if (this.#isOnnx(recognizer)) {
-      const { path, outputs } = readRecognizer(join(this.pack.folder, recognizer.file));
-      const features = outputs[0]!.dims.at(-1) ?? 0; // an open dimension is null, and 0 in some files
-      return { stored: { name: 'recognizer', path }, features: features > 0 ? features : undefined };
-    }
-    const opened = this.#faceNetwork(recognizer, iresnetConfig, iresnetConfigOf);
-    return { ...opened, features: opened.config.num_features };
-  }
-
-  /** The recogniser's ONNX file, where it is one of others. */
-  recognizerFile(): string | undefined {
-    const { recognizer } = this.pack.manifest;
-    return this.#isOnnx(recognizer) ? join(this.pack.folder, recognizer.file) : undefined;
+    if ('path' in opened) return { name: 'recognizer', ...opened };
+    return this.#build('recognizer', faceRecognitionGraph(opened.weights, opened.config));
   }
 
   /** Side of the image encoder's square input. */
@@ -172,6 +153,11 @@ export class PackNetworks {
       fitting(weights, () => clipTextGraph(weights, config, { outputs: [this.#isXl ? 'penultimate' : 'last_hidden_state'] })),
       this.#options.dialect,
     );
+  }
+
+  /** How many token ids a text encoder knows. */
+  async vocabularySize(name: 'text_encoder' | 'text_encoder_2'): Promise<number> {
+    return (await this.#textEncoder(name, this.pack.manifest[name]!)).config.vocab_size;
   }
 
   /** SDXL: input_ids int64 [1, 77] → penultimate [1, 77, C₂], text_embeds [1, P] */
@@ -273,16 +259,6 @@ export class PackNetworks {
     return typeof scheduler === 'string' ? readJsonFile(join(this.pack.folder, scheduler)) : scheduler;
   }
 
-  /** The detector or recogniser of others, run as it is. */
-  #isOnnx(source: FaceNetworkSource): source is Extract<FaceNetworkSource, { file: string }> {
-    return 'file' in source && !isCheckpoint(join(this.pack.folder, source.file));
-  }
-
-  #faceNetwork<C>(source: FaceNetworkSource, configOf: (json: unknown) => C, read: (weights: WeightSource) => C) {
-    const weights = openWeights(this.pack, source);
-    return { weights, config: 'file' in source ? read(weights) : configOf(source.config) };
-  }
-
   get #isXl(): boolean {
     return this.pack.manifest.pipeline === 'consistentid-sdxl';
   }
@@ -341,7 +317,7 @@ export class PackNetworks {
       return {
         weights,
         config: identityProjectionConfig({
-          id_embeddings_dim: this.#recognizer().features,
+          id_embeddings_dim: this.faces.recognizer().features,
           clip_embeddings_dim: clip.hidden_size,
           cross_attention_dim: await this.#contextWidth(),
           ...own,

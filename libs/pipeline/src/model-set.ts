@@ -12,8 +12,9 @@ import {
   type StoredNetwork,
 } from '@likeness/models';
 import { clipImageConfigOf, type ClipImageConfig } from './embedding/clip-image.ts';
+import { PipelineError } from './errors.ts';
 import { FACIAL_TOKEN, IMAGE_TOKEN } from './diffusion/facial-markers.ts';
-import { recognitionScaling, type RecognitionScaling } from './parsing/face-analysis.ts';
+import { recognitionScaling, type DetectorOptions, type RecognitionScaling } from './parsing/face-analysis.ts';
 import type { ChannelOrder } from './parsing/face-detection.ts';
 import type { PromptRow } from './diffusion/prompt-rows.ts';
 import type { FloatTensor } from './safetensors.ts';
@@ -23,12 +24,11 @@ import { ClipTokenizer, loadClipTokenizer, type ClipTokenizerOptions } from './t
 export interface ParsingModels {
   readonly pack: ConsistentIdPack;
   readonly channelOrder: ChannelOrder;
-  /** Sides of the inputs. */
+  /** Side of the parser's input. */
   readonly parserSize: number;
-  readonly detectorSize: number;
   parser(): Promise<Session>;
   /** Null: the pack has none. */
-  detector(): Promise<Session | null>;
+  detector(): Promise<{ readonly session: Session; readonly options: DetectorOptions } | null>;
 }
 
 /** What stage 2 needs. */
@@ -111,22 +111,23 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
     return this.pack.manifest.parser_size;
   }
 
-  get detectorSize(): number {
-    return this.pack.manifest.detector_size;
-  }
-
   parser = () => this.#session('parser', () => this.networks.parser());
 
-  async detector(): Promise<Session | null> {
-    const stored = this.networks.detector();
-    return stored && this.#session('detector', async () => stored);
+  async detector(): Promise<{ session: Session; options: DetectorOptions } | null> {
+    const opened = this.networks.faces.detector();
+    if (!opened) return null;
+    const side = this.pack.manifest.detector_size;
+    return {
+      session: await this.#session('detector', async () => this.networks.detector()!),
+      options: { size: [side, side], ...('config' in opened && { anchors: opened.config.anchors }) },
+    };
   }
 
   async recogniser(): Promise<{ session: Session; scaling: RecognitionScaling }> {
     const session = await this.#session('recogniser', () => this.networks.recognizer());
     const scaling = await this.#value('recogniser scaling', async () => {
-      const file = this.networks.recognizerFile();
-      return file === undefined ? { mean: 127.5, std: 127.5 } : recognitionScaling(await readFile(file));
+      const recognizer = this.networks.faces.recognizer();
+      return 'path' in recognizer ? recognitionScaling(await readFile(recognizer.path)) : { mean: 127.5, std: 127.5 };
     });
     return { session, scaling };
   }
@@ -215,7 +216,11 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
   #tokenizer(name: 'tokenizer' | 'tokenizer_2', options: ClipTokenizerOptions): Promise<ClipTokenizer> {
     return this.#value(name, async () => {
       const folder = this.pack.manifest[name];
-      return folder ? loadClipTokenizer(join(this.pack.folder, folder), options) : new ClipTokenizer(options);
+      const tokenizer = folder ? await loadClipTokenizer(join(this.pack.folder, folder), options) : new ClipTokenizer(options);
+      const known = await this.networks.vocabularySize(name === 'tokenizer' ? 'text_encoder' : 'text_encoder_2');
+      if (tokenizer.size <= known) return tokenizer;
+      const message = `The vocabulary of the pack ${this.pack.manifest.name} has ${tokenizer.size} ids, its text encoder knows ${known}.`;
+      throw new PipelineError('model_unusable', message, { pack: this.pack.manifest.name });
     });
   }
 

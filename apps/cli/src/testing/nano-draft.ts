@@ -100,6 +100,7 @@ const scrfd = scrfdConfig({
   neck_width: 24,
   head_width: 24,
   head_layers: 1,
+  anchors: 1,
 });
 
 /** Every file of float32, by the name it gets. */

@@ -9,10 +9,16 @@ import { toPlanar, type Picture } from '../image/picture.ts';
 import { asSeen, decodeFaces, detectionInput, type ChannelOrder, type Face } from './face-detection.ts';
 import { onnxNodeNames } from './onnx-nodes.ts';
 
-export interface DetectOptions {
-  readonly channelOrder: ChannelOrder;
-  /** Input of the detector where its graph leaves it open; default 640 × 640. */
+/** What is to be known of a detector beside its graph. */
+export interface DetectorOptions {
+  /** Of its input, where the graph leaves it open; default 640 × 640. */
   readonly size?: readonly [width: number, height: number];
+  /** See `DecodeOptions`. */
+  readonly anchors?: number;
+}
+
+export interface DetectOptions extends DetectorOptions {
+  readonly channelOrder: ChannelOrder;
   readonly scoreThreshold?: number;
   readonly overlapThreshold?: number;
 }
@@ -21,7 +27,7 @@ export interface DetectOptions {
 export async function detectFaces(
   detector: Session,
   picture: Picture,
-  { size, channelOrder, ...thresholds }: DetectOptions,
+  { size, channelOrder, ...decoding }: DetectOptions,
 ): Promise<Face[]> {
   const port = soleInput(detector, 'detector');
   const [, , height, width] = port.dims;
@@ -29,7 +35,7 @@ export async function detectFaces(
   const input = detectionInput(picture, { size: fixed ?? size ?? [640, 640], channelOrder });
   const results = await detector.run({ [port.name]: float32([1, 3, input.height, input.width], input.blob) });
   const outputs = detector.outputs.map(({ name }) => ({ dims: results[name]!.dims, data: floats(results[name]!, name) }));
-  return decodeFaces(outputs, { ...input, ...thresholds });
+  return decodeFaces(outputs, { ...input, ...decoding });
 }
 
 /** What the recogniser's pixels are scaled by. */

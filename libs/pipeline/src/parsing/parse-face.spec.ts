@@ -32,7 +32,7 @@ function detector(scores: readonly number[], { widest }: { widest?: number } = {
 }
 
 const modelsWith = (session: Session | null) =>
-  ({ channelOrder: 'bgr', detector: () => Promise.resolve(session) }) as unknown as ParsingModels;
+  ({ channelOrder: 'bgr', detector: () => Promise.resolve(session && { session, options: {} }) }) as unknown as ParsingModels;
 
 /** Twice the detector's size: coordinates double. White at the left half. */
 const picture = blankPicture(2 * SIDE, 2 * SIDE);

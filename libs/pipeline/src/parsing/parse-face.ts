@@ -78,10 +78,8 @@ interface FoundFace {
 export async function findFace(models: ParsingModels, picture: Picture, corrections: Corrections = []): Promise<FoundFace> {
   const detector = await models.detector();
   if (!detector) return { face: centredSquare(picture, 112), detection: null, warnings: ['no_face_detector'] };
-  const faces = await detectFaces(detector, picture, {
-    channelOrder: channelOrderOf(models, corrections),
-    size: [models.detectorSize, models.detectorSize],
-  });
+  const { session, options } = detector;
+  const faces = await detectFaces(session, picture, { ...options, channelOrder: channelOrderOf(models, corrections) });
   const best = corrections.includes('largest_face') ? faces.toSorted((a, b) => area(b) - area(a))[0] : faces[0];
   if (!best && corrections.includes('continue_without_face')) return { face: null, detection: null, warnings: ['no_face_detected'] };
   if (!best)

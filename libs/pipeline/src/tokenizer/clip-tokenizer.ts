@@ -34,6 +34,8 @@ export class ClipTokenizer {
   readonly endId: number;
   readonly padId: number;
   readonly maxLength: number;
+  /** The largest id of the vocabulary and one: as many rows a text encoder needs. */
+  readonly size: number;
 
   private readonly vocabulary: Vocabulary;
   private readonly clean: (text: string) => string;
@@ -50,6 +52,7 @@ export class ClipTokenizer {
     this.clean = cleaners[options.cleaning];
     this.maxLength = options.maxLength ?? 77;
     const { ids } = this.vocabulary;
+    this.size = Math.max(...ids.values()) + 1;
     this.beginId = ids.get(BEGIN_TOKEN)!;
     this.endId = ids.get(END_TOKEN)!;
     if (options.cleaning === 'ftfy') {
@@ -64,7 +67,7 @@ export class ClipTokenizer {
         [BEGIN_TOKEN, this.beginId],
         [END_TOKEN, this.endId],
       ]);
-      let next = Math.max(...ids.values()) + 1;
+      let next = this.size;
       for (const token of [...(options.addedTokens ?? []), options.padToken ?? END_TOKEN]) {
         if (!tokens.has(token)) tokens.set(token, ids.get(token) ?? next++);
       }
