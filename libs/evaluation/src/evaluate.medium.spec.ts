@@ -107,12 +107,23 @@ describe('an evaluation', () => {
     expect(markdown).not.toMatch(/undefined|\bNaN\b/);
     const lines = (await readFile(paths[2]!, 'utf8')).trim().split('\n');
     expect(lines).toHaveLength(1 + 5 * 4 + 10);
-    expect(markdown).toMatch(/- FaceSim [\d.]+ with ConsistentID, [\d.]+ with pack tiny-other: [+−][\d.]+ ± [\d.]+\./);
+    expect(markdown).toMatch(/- FaceSim [\d.]+ for “ConsistentID”, [\d.]+ for “pack tiny-other”: [+−][\d.]+ ± [\d.]+\./);
     expect(await readdir(join(options.out, 'references'))).toEqual(['person-0.png', 'person-1.png']);
     const { width, height } = await sharp(paths[3]).metadata();
     expect(width).toBeGreaterThan(3 * 160);
     expect(height).toBeGreaterThan(2 * 160);
   });
+});
+
+it('a pack with a detector answers for that too, and leaves out whom it cannot see', async () => {
+  await writeTinyPack(folder, 'tiny-seeing', { detector: true });
+  const few = { compare: [], baselines: false, ablations: null, prompts: 'snow', out: join(folder, 'seeing') };
+  const { report, subjects } = await evaluate({ ...options, ...few, pack: 'tiny-seeing' });
+  expect(report.references_without_face).toBe(2 - subjects.length);
+  const { recall, found, landmark_error } = report.networks.detector!;
+  expect(recall).toBe(0); // it was never trained
+  expect(found).toBe(report.networks.recogniser.faces_found);
+  expect(landmark_error === null || landmark_error > 0.1).toBe(true);
 });
 
 describe('an evaluation that was cut off', () => {

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import type { Device } from '@likeness/inference';
 import { decodePlain, toRgb, type Precision } from '@likeness/pipeline';
 import { identityVector, Random, randomIdentity } from '@likeness/portraits';
-import { openBench, type Bench } from './bench.ts';
+import { openModels, type OpenedModels } from './open-models.ts';
 import { ablations, baselines, method, otherPack } from './conditions.ts';
 import { EvaluationError } from './errors.ts';
 import type { TextEncoder } from './measuring/image-text-encoder.ts';
@@ -23,7 +23,7 @@ import { Reporter, type Progress } from './progress.ts';
 import { inTurn, promptsOf, promptText, selectPrompts, type Prompt } from './prompts.ts';
 import type { Report, Table } from './report/report.ts';
 import { measurePictures, rowOf, type DrawnPicture, type PictureMeasures, type SeenPicture, type Yardstick } from './rows.ts';
-import { Seer, type Section, type SeenRow } from './seer.ts';
+import { RowMaker, type Section, type SeenRow } from './row-maker.ts';
 import { drawSubject, type Subject } from './subjects.ts';
 import { packDifferences, trendsOf } from './trends.ts';
 
@@ -84,32 +84,32 @@ export async function evaluate(options: EvaluationOptions): Promise<Evaluation> 
     throw new EvaluationError('evaluation_exists', `${out} has pictures of an earlier evaluation: resume it, or choose another folder.`, {
       out,
     });
-  const bench = await openBench(options, pictures);
+  const opened = await openModels(options, pictures);
   try {
-    return await run(options, bench, prompts);
+    return await run(options, opened, prompts);
   } finally {
-    await bench.release();
+    await opened.release();
   }
 }
 
-async function run(options: EvaluationOptions, bench: Bench, prompts: readonly Prompt[]): Promise<Evaluation> {
+async function run(options: EvaluationOptions, opened: OpenedModels, prompts: readonly Prompt[]): Promise<Evaluation> {
   const { seed, steps, timed } = options;
-  const { observer, size } = bench;
+  const { observer, size } = opened;
   const progress = new Reporter(options.onProgress);
-  const people = await admit(options, bench, progress);
+  const people = await admit(options, opened, progress);
   const { subjects, references } = people;
   const [main, ...others] = sectionsOf(options, subjects, prompts);
   const sections = [main, ...others];
   progress.expect(sections.reduce((sum, section) => sum + section.conditions.length * section.subjects.length * section.prompts.length, 0));
 
-  const seer = new Seer(bench, progress, options.signal);
+  const maker = new RowMaker(opened, progress, options.signal);
   const seen: { section: Section; rows: readonly SeenRow[] }[] = [];
-  for (const section of sections) seen.push({ section, rows: await seer.rows(section) });
+  for (const section of sections) seen.push({ section, rows: await maker.rows(section) });
   const drawn: SeenPicture[] = [];
-  for await (const { picture, ...scene } of seer.scenes(main, { seed, take: takes.row }))
+  for await (const { picture, ...scene } of maker.scenes(main, { seed, take: takes.row }))
     drawn.push({ ...scene, file: null, observation: await observer.observe(picture) });
 
-  const yardstick = await makeYardstick(options, bench, people, main, seer);
+  const yardstick = await makeYardstick(options, opened, people, main, maker);
   const ceiling = rowOf({ id: 'drawn', title: 'drawn portraits, the ceiling', group: 'drawn' }, drawn, yardstick);
   const tables = seen.map(({ section, rows }): Table => {
     const measured = rows.map((row) => rowOf(row.condition, row.seen, yardstick));
@@ -125,9 +125,13 @@ async function run(options: EvaluationOptions, bench: Bench, prompts: readonly P
   const onPicture = (done: number, total: number) => progress.show('networks', done, total);
   const networks = await measureNetworks(observer, { ...options, ...options.networks, size, onPicture });
   progress.show('speed', 0, timed);
-  const speed = await measureSpeed(bench.stages, bench.makers.get(undefined)!, { subject: subjects[0]!, prompt: prompts[0]!, runs: timed });
+  const speed = await measureSpeed(opened.stages, opened.makers.get(undefined)!, {
+    subject: subjects[0]!,
+    prompt: prompts[0]!,
+    runs: timed,
+  });
 
-  const { manifest, digest } = bench.pack;
+  const { manifest, digest } = opened.pack;
   const { scheduler, guidance_scale, merge_step } = manifest.defaults;
   const { name, version, trained } = manifest;
   const embedding = `image_embeds of the pack’s image encoder (${references[0]!.image.length} numbers)`;
@@ -181,7 +185,11 @@ interface People {
   readonly refused: number;
 }
 
-async function admit({ identities, seed, signal }: EvaluationOptions, { observer, size }: Bench, progress: Reporter): Promise<People> {
+async function admit(
+  { identities, seed, signal }: EvaluationOptions,
+  { observer, size }: OpenedModels,
+  progress: Reporter,
+): Promise<People> {
   const admitted: { subject: Subject; reference: Observation }[] = [];
   for (let index = 0; index < identities; index++) {
     signal?.throwIfAborted();
@@ -201,13 +209,13 @@ async function admit({ identities, seed, signal }: EvaluationOptions, { observer
 
 async function makeYardstick(
   { seed }: EvaluationOptions,
-  { observer }: Bench,
+  { observer }: OpenedModels,
   { subjects, references }: People,
   main: Section,
-  seer: Seer,
+  maker: RowMaker,
 ): Promise<Yardstick> {
   const drawn: DrawnPicture[] = [];
-  for await (const { picture, ...scene } of seer.scenes(main, { seed, take: takes.yardstick }))
+  for await (const { picture, ...scene } of maker.scenes(main, { seed, take: takes.yardstick }))
     drawn.push({ ...scene, image: await observer.image(picture) });
   const census = Array.from({ length: CENSUS }, (_, i) => identityVector(randomIdentity(new Random(i))));
   return {

@@ -1,7 +1,7 @@
 import { Random, randomIdentity } from '@likeness/portraits';
 import { describe, expect, it } from 'vitest';
 import { EvaluationError } from './errors.ts';
-import { inTurn, promptText, selectPrompts } from './prompts.ts';
+import { captionOf, inTurn, promptText, selectPrompts } from './prompts.ts';
 
 const ids = (selection: string) => selectPrompts(selection).map(({ id }) => id);
 
@@ -34,4 +34,9 @@ it('a prompt says whether it is of a man or a woman', () => {
   const person = randomIdentity(new Random(1));
   expect(promptText('red-hat', { ...person, presentation: 1 })).toBe('a woman wearing a red hat');
   expect(promptText('banksy', { ...person, presentation: 0 })).toMatch(/a man/);
+});
+
+it('a caption says it of nobody in particular', () => {
+  expect(captionOf('red-hat')).toBe('wearing a red hat');
+  expect(captionOf('banksy')).toBe('a painting of somebody in the style of Banksy');
 });

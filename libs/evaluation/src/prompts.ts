@@ -14,6 +14,9 @@ export const categories = [...new Set(prompts.map(({ category }) => category))];
 export const promptText = (id: ScenarioId, identity: Identity): string =>
   scenarios[id].template.replace('{subject}', isWoman(identity) ? 'a woman' : 'a man');
 
+/** Short, for a column of people of either sex: "wearing a red hat". */
+export const captionOf = (id: ScenarioId): string => scenarios[id].template.replace(/^\{subject\} /, '').replace('{subject}', 'somebody');
+
 export const promptsOf = (category: ScenarioCategory): readonly Prompt[] => prompts.filter((prompt) => prompt.category === category);
 
 /**

@@ -13,23 +13,24 @@ const more: Expectation = { measure: 'face', higher: 'a', lower: 'b', because: '
 
 describe('trendOf', () => {
   it('compares person by person, so that what people differ in does not blur it', () => {
-    const trend = trendOf(more, row('a', [90, 50, 11]), row('b', [88, 49, 10]))!;
-    expect(trend.difference).toBeCloseTo(4 / 3, 12);
-    expect(trend.standard_error).toBeCloseTo(1 / 3, 12);
+    const trend = trendOf(more, row('a', [90, 50, 14]), row('b', [87, 48, 11]))!;
+    expect(trend.difference).toBeCloseTo(8 / 3, 12);
+    expect(trend.uncertainty).toBeCloseTo(4.3 / 3, 12);
     expect(trend.verdict).toBe('agrees');
-    expect(trend.words).toBe('FaceSim 50.3 with a, 49.0 with b: +1.3 ± 0.3; as the paper has it (so it is).');
+    expect(trend.words).toBe('FaceSim 51.3 for “a”, 48.7 for “b”: +2.7 ± 1.4; as the paper has it (so it is).');
   });
 
   it('says when it goes the other way, and when nothing can be said', () => {
     expect(trendOf(more, row('a', [1, 2, 3]), row('b', [11, 12, 14]))).toMatchObject({ verdict: 'differs' });
     expect(trendOf(more, row('a', [10, 20]), row('b', [20, 10]))).toMatchObject({ verdict: 'undecided', difference: 0 });
+    expect(trendOf(more, row('a', [2, 4]), row('b', [1, 2]))).toMatchObject({ verdict: 'undecided' }); // two people are too few
     expect(trendOf(more, row('a', [90]), row('b', [10]))!.words).toMatch(/\+80\.0; too little to say, over 1 person,/);
     expect(trendOf({ ...more, measure: 'clip_t' }, row('a', [1]), row('b', [2]))).toBeNull(); // not measured
   });
 
   it('judges only what a table has', () => {
     expect(trendsOf([row('consistentid', [3, 4])], 50)).toEqual([]);
-    const trends = trendsOf([row('consistentid', [30, 40]), row('overall-only', [10, 20])], 50);
+    const trends = trendsOf([row('consistentid', [30, 40, 50]), row('overall-only', [10, 20, 29])], 50);
     expect(trends.map(({ measure, verdict }) => [measure, verdict])).toEqual([['face', 'agrees'], ['fgis', 'agrees']]); // prettier-ignore
   });
 });

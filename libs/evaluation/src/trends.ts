@@ -1,5 +1,5 @@
 /** What the rows of a table say of one another, and whether it is what the paper says: in words that follow from the numbers alone. */
-import { mean, standardError } from './metrics/vectors.ts';
+import { confidence95, mean } from './metrics/vectors.ts';
 import { expectations, type Expectation } from './paper.ts';
 import type { Row, SubjectMeasure } from './rows.ts';
 
@@ -8,8 +8,8 @@ export interface Difference {
   readonly measure: SubjectMeasure;
   /** Mean over the subjects, times 100. */
   readonly difference: number;
-  /** Of that mean; NaN of a single subject. */
-  readonly standard_error: number;
+  /** Half the width of the 95 % confidence interval of that mean; NaN of a single subject. */
+  readonly uncertainty: number;
   readonly people: number;
   readonly words: string;
 }
@@ -22,18 +22,15 @@ export interface Trend extends Expectation, Difference {
 
 export const measureNames: Readonly<Record<SubjectMeasure, string>> = { clip_t: 'CLIP-T', clip_i: 'CLIP-I', face: 'FaceSim', fgis: 'FGIS' };
 
-/** Differences below this many standard errors decide nothing. */
-const ERRORS = 2;
-
 /** Null where the measure was not taken of both on the same people. */
 export function differenceOf(measure: SubjectMeasure, one: Row, other: Row): Difference | null {
   const [a, b] = [one.by_subject[measure], other.by_subject[measure]];
   if (a.length === 0 || a.length !== b.length) return null;
   const each = a.map((x, i) => x - b[i]!);
-  const [difference, error] = [mean(each), standardError(each)];
-  const by = `${signed(difference)}${Number.isNaN(error) ? '' : ` ± ${error.toFixed(1)}`}`;
-  const words = `${measureNames[measure]} ${mean(a).toFixed(1)} with ${one.title}, ${mean(b).toFixed(1)} with ${other.title}: ${by}`;
-  return { measure, difference, standard_error: error, people: each.length, words };
+  const [difference, uncertainty] = [mean(each), confidence95(each)];
+  const by = `${signed(difference)}${Number.isNaN(uncertainty) ? '' : ` ± ${uncertainty.toFixed(1)}`}`;
+  const words = `${measureNames[measure]} ${mean(a).toFixed(1)} for “${one.title}”, ${mean(b).toFixed(1)} for “${other.title}”: ${by}`;
+  return { measure, difference, uncertainty, people: each.length, words };
 }
 
 /** Of all expectations of whose rows the table has both. */
@@ -46,8 +43,8 @@ export const trendsOf = (rows: readonly Row[], steps: number): Trend[] =>
 export function trendOf(expectation: Expectation, higher: Row, lower: Row): Trend | null {
   const found = differenceOf(expectation.measure, higher, lower);
   if (!found) return null;
-  const { difference, standard_error, people, words } = found;
-  const isDecided = Math.abs(difference) > ERRORS * standard_error;
+  const { difference, uncertainty, people, words } = found;
+  const isDecided = Math.abs(difference) > uncertainty;
   const verdict: Verdict = !isDecided ? 'undecided' : difference > 0 ? 'agrees' : 'differs';
   const judged = {
     agrees: 'as the paper has it',

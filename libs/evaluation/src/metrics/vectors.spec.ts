@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cosine, mean, median, standardError } from './vectors.ts';
+import { confidence95, cosine, mean, median, standardError } from './vectors.ts';
 
 describe('vectors', () => {
   it('measures angles whatever the lengths', () => {
@@ -17,5 +17,12 @@ describe('vectors', () => {
     expect(median([4, 1, 2, 9])).toBe(3);
     expect(standardError([1, 3])).toBe(1); // sd √2, over √2
     expect(standardError([1])).toBeNaN();
+    expect(confidence95([1, 3])).toBeCloseTo(12.71, 10);
+    expect(confidence95([1, 2, 3])).toBeCloseTo(4.3 / Math.sqrt(3), 10);
+    expect(confidence95([1])).toBeNaN();
+    expect(confidence95(Array.from({ length: 101 }, (_, i) => i % 2))).toBeCloseTo(
+      2 * standardError(Array.from({ length: 101 }, (_, i) => i % 2)),
+      12,
+    );
   });
 });

@@ -50,7 +50,7 @@ export function markdownOf(report: Report): string {
       ? [
           '## Beside the paper’s findings',
           '',
-          'Differences are means over people with their standard error; below twice that, nothing is said.',
+          'Differences are means over people, with their 95 % confidence interval; where that includes zero, nothing is said.',
           '',
           ...trends.map(({ verdict, words }) => `- **${verdict}**: ${words}`),
           '',

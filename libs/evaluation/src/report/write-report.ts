@@ -1,10 +1,9 @@
 /** Everything an evaluation leaves in its folder, beside the pictures themselves. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { scenarios } from '@likeness/portraits';
 import { method } from '../conditions.ts';
 import type { EvaluatedPicture, Evaluation } from '../evaluate.ts';
-import { categories, inTurn, type Prompt } from '../prompts.ts';
+import { captionOf, categories, inTurn, type Prompt } from '../prompts.ts';
 import type { Subject } from '../subjects.ts';
 import { contactSheet, type Sheet } from './contact-sheet.ts';
 import { markdownOf } from './markdown.ts';
@@ -52,10 +51,9 @@ function csvOf({ pictures, subjects }: Evaluation): string {
 async function sheetsOf({ report, subjects, prompts, pictures }: Evaluation, folder: string): Promise<(Sheet & { name: string })[]> {
   const { pack } = report;
   const read = async (picture: EvaluatedPicture | undefined) => (picture?.file ? readFile(join(folder, 'pictures', picture.file)) : null);
-  const caption = ({ id }: Prompt) => scenarios[id].template.replace('{subject} ', '').replace('{subject}', 'somebody');
   const sheet = async (title: string, people: readonly Subject[], across: readonly Prompt[]): Promise<Sheet> => ({
     title,
-    columns: ['reference', ...across.map(caption)],
+    columns: ['reference', ...across.map(({ id }) => captionOf(id))],
     rows: await Promise.all(
       people.map(async (person) => {
         const find = (prompt: Prompt) =>
@@ -94,7 +92,7 @@ async function sheetsOf({ report, subjects, prompts, pictures }: Evaluation, fol
     );
     return {
       title: `${pack.name}: person ${person.index}, row by row`,
-      columns: ['reference', ...everywhere.map(caption)],
+      columns: ['reference', ...everywhere.map(({ id }) => captionOf(id))],
       rows: await Promise.all(
         rows.map(async (row) => ({
           label: titles.get(row) ?? row,

@@ -1,5 +1,5 @@
 import { decodePlain, toRgb, type Picture } from '@likeness/pipeline';
-import type { Bench } from './bench.ts';
+import type { OpenedModels } from './open-models.ts';
 import type { Condition } from './conditions.ts';
 import type { Observation } from './measuring/observer.ts';
 import type { Reporter } from './progress.ts';
@@ -27,15 +27,15 @@ interface Scene {
 }
 
 /** Makes pictures, or finds them, and looks at each once. */
-export class Seer {
-  readonly #bench: Bench;
+export class RowMaker {
+  readonly #opened: OpenedModels;
   readonly #progress: Reporter;
   readonly #signal: AbortSignal | undefined;
   /** By the picture's name: rows share pictures. */
   readonly #seen = new Map<string, Observation>();
 
-  constructor(bench: Bench, progress: Reporter, signal: AbortSignal | undefined) {
-    this.#bench = bench;
+  constructor(opened: OpenedModels, progress: Reporter, signal: AbortSignal | undefined) {
+    this.#opened = opened;
     this.#progress = progress;
     this.#signal = signal;
   }
@@ -58,7 +58,7 @@ export class Seer {
       for (const prompt of prompts) {
         this.#signal?.throwIfAborted();
         this.#progress.show('drawings', ++done, subjects.length * prompts.length);
-        yield { subject: k, prompt, picture: drawScene(subject, prompt.id, { seed, take, size: this.#bench.size }) };
+        yield { subject: k, prompt, picture: drawScene(subject, prompt.id, { seed, take, size: this.#opened.size }) };
       }
     }
   }
@@ -66,11 +66,11 @@ export class Seer {
   async #picture(condition: Condition, subject: Subject, prompt: Prompt): Promise<Pick<SeenPicture, 'file' | 'observation'>> {
     this.#signal?.throwIfAborted();
     const begun = performance.now();
-    const { name, bytes, isNew } = await this.#bench.makers.get(condition.pack)!.make(subject, prompt, condition);
+    const { name, bytes, isNew } = await this.#opened.makers.get(condition.pack)!.make(subject, prompt, condition);
     this.#progress.picture(isNew ? performance.now() - begun : 0);
     let observation = this.#seen.get(name);
     if (!observation) {
-      observation = await this.#bench.observer.observe(toRgb(await decodePlain(bytes)));
+      observation = await this.#opened.observer.observe(toRgb(await decodePlain(bytes)));
       this.#seen.set(name, observation);
     }
     return { file: name, observation };

@@ -7,13 +7,13 @@ import { Observer } from './measuring/observer.ts';
 import { contentsOf, type PictureStore } from './picture-store.ts';
 import { PortraitMaker } from './portrait-maker.ts';
 
-type BenchOptions = Pick<
+type OpenOptions = Pick<
   EvaluationOptions,
   'pack' | 'packDirs' | 'compare' | 'seed' | 'steps' | 'strict' | 'device' | 'precision' | 'threads' | 'weightsFolder'
 >;
 
 /** What is opened once: the pack that is evaluated, those to compare, and the instruments, which are of the first for all. */
-export interface Bench {
+export interface OpenedModels {
   readonly pack: ConsistentIdPack;
   readonly stages: Stages;
   readonly observer: Observer;
@@ -25,10 +25,13 @@ export interface Bench {
 }
 
 /** @throws PackError; EvaluationError `pack_not_evaluable`, and with `strict` `measure_unavailable` */
-export async function openBench(options: BenchOptions, store: PictureStore): Promise<Bench> {
+export async function openModels(options: OpenOptions, store: PictureStore): Promise<OpenedModels> {
   const { provider } = await chooseProvider(options.device ?? 'cpu');
   const { threads, precision = 'float32', weightsFolder, seed, steps } = options;
-  const opened: ModelSet[] = [];
+  const opened: { release(): Promise<void> }[] = [];
+  const release = async () => {
+    for (const each of opened.toReversed()) await each.release();
+  };
   const open = async (name: string) => {
     const pack = await loadPack(name, options.packDirs);
     const { manifest } = pack;
@@ -40,15 +43,17 @@ export async function openBench(options: BenchOptions, store: PictureStore): Pro
     const maker = new PortraitMaker({ stages, contents: await contentsOf(pack), runtime: { provider, precision }, store, seed, steps });
     return { models, stages, maker };
   };
-  const { models, stages, maker } = await open(options.pack);
-  const makers = new Map<string | undefined, PortraitMaker>([[undefined, maker]]);
-  for (const name of options.compare) makers.set(name, (await open(name)).maker);
-  const observer = await Observer.open(models, { weightsFolder, threads });
-  if (options.strict && observer.absent[0]) throw observer.absent[0];
-  const { width, height } = models.pack.manifest.defaults;
-  const release = async () => {
-    await observer.release();
-    for (const each of opened) await each.release();
-  };
-  return { pack: models.pack, stages, observer, makers, size: Math.min(width, height), release };
+  try {
+    const { models, stages, maker } = await open(options.pack);
+    const makers = new Map<string | undefined, PortraitMaker>([[undefined, maker]]);
+    for (const name of options.compare) makers.set(name, (await open(name)).maker);
+    const observer = await Observer.open(models, { weightsFolder, threads });
+    opened.push(observer);
+    if (options.strict && observer.absent[0]) throw observer.absent[0];
+    const { width, height } = models.pack.manifest.defaults;
+    return { pack: models.pack, stages, observer, makers, size: Math.min(width, height), release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
 }
