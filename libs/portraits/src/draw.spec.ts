@@ -49,16 +49,15 @@ describe('drawPortrait', () => {
     expect(Buffer.from(other.pixels).equals(Buffer.from(first.pixels))).toBe(false);
   });
 
-  it('draws every scenario for anybody, with a face in it', () => {
-    for (const [k, id] of scenarioIds.entries())
-      for (const seed of [11, 12]) {
-        const random = new Random(seed, k);
-        const identity = randomIdentity(random);
-        const { pixels, labels: map, landmarks } = drawPortrait(identity, scenarioShot(id, random, identity), { size: 64 });
-        const face = (pixelsOf(map, 'skin') + pixelsOf(map, 'nose')) / map.length;
-        const seen = { id, finite: landmarks.every(Number.isFinite), face: face > 0.05, colours: new Set(pixels).size > 16 };
-        expect(seen).toEqual({ id, finite: true, face: true, colours: true });
-      }
+  it.each(scenarioIds)('draws %s for anybody, with a face in it', (id) => {
+    for (const seed of [11, 12]) {
+      const random = new Random(seed, scenarioIds.indexOf(id));
+      const identity = randomIdentity(random);
+      const { pixels, labels: map, landmarks } = drawPortrait(identity, scenarioShot(id, random, identity), { size: 64 });
+      const face = (pixelsOf(map, 'skin') + pixelsOf(map, 'nose')) / map.length;
+      const seen = { finite: landmarks.every(Number.isFinite), face: face > 0.05, colours: new Set(pixels).size > 16 };
+      expect(seen).toEqual({ finite: true, face: true, colours: true });
+    }
   });
 
   it('maps every class that is in view', () => {

@@ -28,7 +28,7 @@ export function coverage(path: Path, side: number): Mask {
   if (!(width > 0 && height > 0)) return { x: 0, y: 0, width: 0, height: 0, alpha: new Float32Array(0) };
 
   const stride = width + 2;
-  const area = new Float32Array(stride * height);
+  const area = scratch(stride * height).fill(0);
   const n = path.length;
   for (let i = 0; i < n; i += 2) {
     const j = (i + 2) % n;
@@ -120,7 +120,7 @@ export function soften(mask: Mask, radius: number, side: number, dx = 0, dy = 0)
   const y = Math.max(0, mask.y + dy - 2 * r);
   const width = Math.max(0, Math.min(side, mask.x + dx + mask.width + 2 * r) - x);
   const height = Math.max(0, Math.min(side, mask.y + dy + mask.height + 2 * r) - y);
-  let alpha = new Float32Array(width * height);
+  const alpha = new Float32Array(width * height);
   for (let row = 0; row < mask.height; row++) {
     const to = mask.y + dy + row - y;
     if (to < 0 || to >= height) continue;
@@ -129,32 +129,45 @@ export function soften(mask: Mask, radius: number, side: number, dx = 0, dy = 0)
       if (at >= 0 && at < width) alpha[to * width + at] = mask.alpha[row * mask.width + column]!;
     }
   }
-  for (let pass = 0; pass < 2; pass++) {
-    alpha = boxBlur(alpha, width, height, 1, width, r);
-    alpha = boxBlur(alpha, height, width, width, 1, r);
-  }
+  for (let pass = 0; pass < 2; pass++) boxBlur(alpha, width, height, r);
   return { x, y, width, height, alpha };
 }
 
-/** A running mean of 2r + 1 along one axis; the border repeats its last value. `step` walks along the line, `jump` to the next one. */
-export function boxBlur(
-  values: Float32Array,
-  length: number,
-  lines: number,
-  step: number,
-  jump: number,
-  r: number,
-): Float32Array<ArrayBuffer> {
-  const out = new Float32Array(values.length);
+/** A mean over squares of 2r + 1, in place; beyond the border its values repeat. */
+export function boxBlur(values: Float32Array, width: number, height: number, r: number): void {
+  if (width === 0 || height === 0) return;
   const share = 1 / (2 * r + 1);
-  for (let line = 0; line < lines && length > 0; line++) {
-    const base = line * jump;
+  const lines = scratch(width * height);
+  for (let row = 0; row < height; row++) {
+    const first = row * width;
+    const last = first + width - 1;
     let sum = 0;
-    for (let i = -r; i <= r; i++) sum += values[base + Math.min(length - 1, Math.max(0, i)) * step]!;
-    for (let i = 0; i < length; i++) {
-      out[base + i * step] = sum * share;
-      sum += values[base + Math.min(length - 1, i + r + 1) * step]! - values[base + Math.max(0, i - r) * step]!;
+    for (let i = -r; i <= r; i++) sum += values[first + Math.min(width - 1, Math.max(0, i))]!;
+    for (let at = first; at <= last; at++) {
+      lines[at] = sum * share;
+      sum += values[Math.min(last, at + r + 1)]! - values[Math.max(first, at - r)]!;
     }
   }
-  return out;
+  // Down the columns all at once, row by row, as memory lies.
+  const sums = new Float64Array(width);
+  for (let i = -r; i <= r; i++) addRow(sums, lines, Math.min(height - 1, Math.max(0, i)) * width, width);
+  for (let row = 0; row < height; row++) {
+    const below = Math.min(height - 1, row + r + 1) * width;
+    const above = Math.max(0, row - r) * width;
+    for (let column = 0, at = row * width; column < width; column++, at++) {
+      values[at] = sums[column]! * share;
+      sums[column]! += lines[below + column]! - lines[above + column]!;
+    }
+  }
+}
+
+function addRow(sums: Float64Array, lines: Float32Array, from: number, width: number): void {
+  for (let column = 0; column < width; column++) sums[column]! += lines[from + column]!;
+}
+
+/** Memory for the middle of one computation, kept for the next: half of what drawing would allocate. */
+let kept = new Float32Array(0);
+function scratch(length: number): Float32Array {
+  if (kept.length < length) kept = new Float32Array(2 * length);
+  return kept.subarray(0, length);
 }

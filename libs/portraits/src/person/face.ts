@@ -1,5 +1,5 @@
 /** The face: skin, eyes, brows, nose and mouth, painted as they are, then lit together as one surface. */
-import type { Canvas } from '../canvas/canvas.ts';
+import type { Canvas, Shader } from '../canvas/canvas.ts';
 import { clamp, mix, scale, times, type Rgb } from '../canvas/colour.ts';
 import { intersect, type Mask } from '../canvas/mask.ts';
 import { noise2 } from '../canvas/noise.ts';
@@ -28,27 +28,52 @@ export interface FaceSetting {
 export function drawFace(setting: FaceSetting): Mask {
   const { canvas, head, colours, light } = setting;
   const skin = canvas.mask(head.outline());
-  const relief = new Relief(head.identity, setting.expression);
-  canvas.fill(skin, skinShader(setting, relief), { label: labels.skin });
+  const surface = new Surface(new Relief(head.identity, setting.expression), skin, canvas.side);
+  canvas.fill(skin, skinShader(setting, surface), { label: labels.skin });
   labelNose(setting);
   drawBlemishes(setting, skin);
   for (const side of [-1, 1] as const) drawBrow(setting, side);
   drawMouth(setting);
   drawNostrils(setting);
   for (const side of [-1, 1] as const) drawEye(setting, side);
-  canvas.fill(skin, lightShader(head, relief, light, colours.skin));
+  canvas.fill(skin, lightShader(head, surface, light, colours.skin));
   for (const side of [-1, 1] as const) drawCatchlight(setting, side);
   return skin;
 }
 
-function skinShader({ head, colours, blank }: FaceSetting, relief: Relief): (x: number, y: number, out: Float32Array) => void {
+/** The relief under every pixel of the face, looked up once for the skin and its light. */
+class Surface {
+  readonly relief: Relief;
+  private readonly mask: Mask;
+  private readonly side: number;
+  /** Slopes and occlusion, three numbers a pixel. */
+  readonly samples: Float32Array;
+
+  constructor(relief: Relief, mask: Mask, side: number) {
+    this.relief = relief;
+    this.mask = mask;
+    this.side = side;
+    this.samples = new Float32Array(mask.alpha.length * 3);
+  }
+
+  /** Where the samples of a pixel begin. */
+  at(x: number, y: number): number {
+    const { mask, side } = this;
+    return 3 * ((Math.floor(y * side) - mask.y) * mask.width + Math.floor(x * side) - mask.x);
+  }
+}
+
+function skinShader({ head, colours, blank }: FaceSetting, surface: Surface): Shader {
   const place = new Float32Array(2);
   const sample = new Float32Array(4);
+  const { relief, samples } = surface;
   const { skin, flush } = colours;
   const grain = blank ? 0.02 : 0.05;
   return (x, y, out) => {
     head.locate(x, y, place);
     relief.sample(place[0]!, place[1]!, sample);
+    const at = surface.at(x, y);
+    for (let k = 0; k < 3; k++) samples[at + k] = sample[k]!; // a call of `set` costs more than three numbers
     const t = clamp(sample[3]! + 0.1 * noise2(place[0]! * 9, place[1]! * 9));
     const pores = 1 + grain * noise2(place[0]! * 40, place[1]! * 40);
     out[0] = (skin[0] + (flush[0] - skin[0]) * t) * pores;
@@ -58,24 +83,24 @@ function skinShader({ head, colours, blank }: FaceSetting, relief: Relief): (x: 
 }
 
 /** Multiplies what was painted with the light on the relief, and adds the shine of the skin. */
-function lightShader(head: Head, relief: Relief, light: Illumination, skin: Rgb): (x: number, y: number, out: Float32Array) => void {
-  const place = new Float32Array(2);
-  const sample = new Float32Array(4);
+function lightShader(head: Head, surface: Surface, light: Illumination, skin: Rgb): Shader {
+  const { samples } = surface;
   const [cosYaw, sinYaw] = [Math.cos(head.pose.yaw), Math.sin(head.pose.yaw)];
   const [cosPitch, sinPitch] = [Math.cos(head.pose.pitch), Math.sin(head.pose.pitch)];
   const shine = 0.07 + 0.05 * (1 - skin[1]);
   return (x, y, out) => {
-    head.locate(x, y, place);
-    relief.sample(place[0]!, place[1]!, sample);
-    const u = -sample[0]!;
-    const v = -sample[1]!;
+    const at = surface.at(x, y);
+    const u = -samples[at]!;
+    const v = -samples[at + 1]!;
     const nx = u * cosYaw + sinYaw;
     const z = cosYaw - u * sinYaw;
     const ny = v * cosPitch + z * sinPitch;
     const nz = Math.max(0.05, z * cosPitch - v * sinPitch);
-    const open = 1 - Math.min(0.75, sample[2]!);
+    const open = 1 - Math.min(0.75, samples[at + 2]!);
     light.shade(nx, ny, nz, open, out);
-    const gloss = (shine * light.highlight(nx, ny, nz, 18) + 0.25 * shine * light.highlight(nx, ny, nz, 5)) * open;
+    const cosine = light.halfway(nx, ny, nz);
+    if (cosine <= 0.5) return;
+    const gloss = (shine * cosine ** 18 + 0.25 * shine * cosine ** 5) * open;
     out[0]! += gloss * light.key[0];
     out[1]! += gloss * light.key[1];
     out[2]! += gloss * light.key[2];

@@ -38,11 +38,15 @@ export class Illumination {
     return clamp(((nx * this.x + ny * this.y + nz * this.z) * inverse + 0.22) / 1.22);
   }
 
-  /** Blinn's highlight: cos^(8·2^k)… of a shine given as an exponent. */
+  /** Blinn's highlight: the cosine to the half-way vector to the power of `shine`. */
   highlight(nx: number, ny: number, nz: number, shine: number): number {
-    const inverse = 1 / Math.sqrt(nx * nx + ny * ny + nz * nz);
-    const cosine = (nx * this.hx + ny * this.hy + nz * this.hz) * inverse;
+    const cosine = this.halfway(nx, ny, nz);
     return cosine > 0.5 ? cosine ** shine : 0;
+  }
+
+  /** The cosine between a normal and the vector half-way between light and viewer. */
+  halfway(nx: number, ny: number, nz: number): number {
+    return (nx * this.hx + ny * this.hy + nz * this.hz) / Math.sqrt(nx * nx + ny * ny + nz * nz);
   }
 
   /** Multiplies `out` with the light on a normal, less what is hidden from it. */

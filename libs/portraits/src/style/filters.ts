@@ -9,9 +9,12 @@ export function luminances({ red, green, blue }: Canvas): Float32Array {
 }
 
 /** Two boxes of `radius` pixels. */
-export function blurred(plane: Float32Array, side: number, radius: number): Float32Array {
-  let out = plane;
-  for (let pass = 0; pass < 2; pass++) out = boxBlur(boxBlur(out, side, side, 1, side, radius), side, side, side, 1, radius);
+export const blurred = (plane: Float32Array, side: number, radius: number): Float32Array => means(means(plane, side, radius), side, radius);
+
+/** The mean of a square around every pixel. */
+function means(plane: Float32Array, side: number, radius: number): Float32Array {
+  const out = plane.slice();
+  boxBlur(out, side, side, radius);
   return out;
 }
 
@@ -45,10 +48,10 @@ export function saturate(colour: Float32Array, amount: number): void {
 export function kuwahara(canvas: Canvas, radius: number): void {
   const { side } = canvas;
   const grey = luminances(canvas);
-  const mean = boxBlur(boxBlur(grey, side, side, 1, side, radius), side, side, side, 1, radius);
+  const mean = means(grey, side, radius);
   const squares = grey.map((x) => x * x);
-  const square = boxBlur(boxBlur(squares, side, side, 1, side, radius), side, side, side, 1, radius);
-  const means = planes.map((plane) => boxBlur(boxBlur(canvas[plane], side, side, 1, side, radius), side, side, side, 1, radius));
+  const square = means(squares, side, radius);
+  const colours = planes.map((plane) => means(canvas[plane], side, radius));
   for (let y = 0; y < side; y++)
     for (let x = 0; x < side; x++) {
       let best = 0;
@@ -63,7 +66,7 @@ export function kuwahara(canvas: Canvas, radius: number): void {
           best = at;
         }
       }
-      planes.forEach((plane, k) => (canvas[plane][y * side + x] = means[k]![best]!));
+      planes.forEach((plane, k) => (canvas[plane][y * side + x] = colours[k]![best]!));
     }
 }
 
