@@ -68,6 +68,7 @@ describe('an evaluation', () => {
   it('measures everything, with networks that it has', () => {
     const { report } = evaluation;
     expect(report.absent).toEqual([]);
+    expect(report.pack).toMatchObject({ name: 'tiny', contents: expect.stringMatching(/^[0-9a-f]{64}$/) as unknown });
     for (const row of rowsOf(report, 'main')) {
       expect(Math.abs(row.clip_t!)).toBeLessThanOrEqual(100);
       expect(row.face.found).toBe(100); // without a detector, the middle of the picture

@@ -132,12 +132,13 @@ async function run(options: EvaluationOptions, opened: OpenedModels, prompts: re
   });
 
   const { manifest, digest } = opened.pack;
+  const { contents } = opened;
   const { scheduler, guidance_scale, merge_step } = manifest.defaults;
   const { name, version, trained } = manifest;
   const embedding = `image_embeds of the pack’s image encoder (${references[0]!.image.length} numbers)`;
   return {
     report: {
-      pack: { name, version, digest, trained },
+      pack: { name, version, digest, contents, trained },
       settings: { seed, steps, scheduler, guidance_scale, merge_step, compared: options.compare },
       references_without_face: people.refused,
       absent: observer.absent.map(({ message }) => message),

@@ -15,6 +15,8 @@ type OpenOptions = Pick<
 /** What is opened once: the pack that is evaluated, those to compare, and the instruments, which are of the first for all. */
 export interface OpenedModels {
   readonly pack: ConsistentIdPack;
+  /** See `contentsOf`. */
+  readonly contents: string;
   readonly stages: Stages;
   readonly observer: Observer;
   /** By the pack's name; undefined: the one that is evaluated. */
@@ -40,18 +42,19 @@ export async function openModels(options: OpenOptions, store: PictureStore): Pro
     const models = new ModelSet({ ...pack, manifest }, { provider, threads, precision, weightsFolder });
     opened.push(models);
     const stages = stagesOf(models);
-    const maker = new PortraitMaker({ stages, contents: await contentsOf(pack), runtime: { provider, precision }, store, seed, steps });
-    return { models, stages, maker };
+    const contents = await contentsOf(pack);
+    const maker = new PortraitMaker({ stages, contents, runtime: { provider, precision }, store, seed, steps });
+    return { models, contents, stages, maker };
   };
   try {
-    const { models, stages, maker } = await open(options.pack);
+    const { models, contents, stages, maker } = await open(options.pack);
     const makers = new Map<string | undefined, PortraitMaker>([[undefined, maker]]);
     for (const name of options.compare) makers.set(name, (await open(name)).maker);
     const observer = await Observer.open(models, { weightsFolder, threads });
     opened.push(observer);
     if (options.strict && observer.absent[0]) throw observer.absent[0];
     const { width, height } = models.pack.manifest.defaults;
-    return { pack: models.pack, stages, observer, makers, size: Math.min(width, height), release };
+    return { pack: models.pack, contents, stages, observer, makers, size: Math.min(width, height), release };
   } catch (error) {
     await release();
     throw error;

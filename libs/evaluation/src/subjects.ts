@@ -13,8 +13,8 @@ import {
 } from '@likeness/portraits';
 
 /**
- * The first word of every stream of random numbers here. Data sets are drawn from streams that begin with a seed below 2³², so no person
- * and no shot of an evaluation can be one of a training set, whatever the seeds.
+ * The first word of every stream of random numbers here, each of four words or more. Data sets are drawn from streams of two and three
+ * words that begin with their seed, so no person and no shot of an evaluation can be one of a training set, whatever the seeds.
  */
 const EVALUATION = 2 ** 40;
 const stream = { person: 0, reference: 1, picture: 2, noise: 3, stranger: 4 } as const;

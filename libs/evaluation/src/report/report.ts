@@ -5,7 +5,14 @@ import type { Row } from '../rows.ts';
 import type { Difference, Trend } from '../trends.ts';
 
 export interface Report {
-  readonly pack: { readonly name: string; readonly version: string; readonly digest: string; readonly trained: boolean };
+  readonly pack: {
+    readonly name: string;
+    readonly version: string;
+    readonly digest: string;
+    /** SHA-256 over the manifest and every file. */
+    readonly contents: string;
+    readonly trained: boolean;
+  };
   readonly settings: {
     readonly seed: number;
     readonly steps: number;
