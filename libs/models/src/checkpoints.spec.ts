@@ -1,3 +1,4 @@
+import { hashWeights } from '@likeness/graph';
 import { describe, expect, it } from 'vitest';
 import { attentionPaths } from './architectures/unet.ts';
 import {
@@ -114,8 +115,13 @@ describe('graphs', () => {
     );
   });
 
-  it('refuse a picture the autoencoder cannot halve', () => {
+  it('refuse a picture smaller than one latent', () => {
     const config = autoencoderConfig({ block_out_channels: [8, 8, 8], norm_num_groups: 4 });
-    expect(() => vaeEncoderGraph(zeros({}), config, { height: 10, width: 8 })).toThrow(/8 × 10 is no multiple of 4/);
+    expect(() => vaeEncoderGraph(zeros({}), config, { height: 10, width: 3 })).toThrow(/3 × 10 is smaller than a latent, 4 × 4/);
+    const graph = vaeEncoderGraph(hashWeights(1), config, { height: 10, width: 7 });
+    expect(graph.outputs.map(({ dims }) => dims)).toEqual([
+      [1, 4, 2, 1],
+      [1, 4, 2, 1],
+    ]);
   });
 });

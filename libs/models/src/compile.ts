@@ -65,7 +65,7 @@ export function vaeDecoderGraph(
   return finish(graph, { sample });
 }
 
-/** pixels [B, 3, H, W] → mean, of AutoencoderKL also logvar [B, z, H/f, W/f]. */
+/** pixels [B, 3, H, W] → mean, of AutoencoderKL also logvar [B, z, ⌊H/f⌋, ⌊W/f⌋]: a rest of pixels at the right and the bottom has no latent of its own. */
 export function vaeEncoderGraph(
   weights: WeightSource,
   config: AutoencoderConfig,
@@ -73,7 +73,8 @@ export function vaeEncoderGraph(
 ): Graph {
   const autoencoder = autoencoderOf(config);
   const { factor } = autoencoder;
-  if (height % factor !== 0 || width % factor !== 0) throw new RangeError(`A picture of ${width} × ${height} is no multiple of ${factor}.`);
+  if (Math.min(height, width) < factor)
+    throw new RangeError(`A picture of ${width} × ${height} is smaller than a latent, ${factor} × ${factor}.`);
   const graph = new Graph('vae-encoder');
   const s = Scope.root(graph, autoencoder.weights(weights));
   const computed = autoencoder.encode(s, graph.input('pixels', 'float32', [batch, config.in_channels, height, width]));
