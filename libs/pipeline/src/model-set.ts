@@ -142,10 +142,10 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
   visualProjection = () => this.#session('visual projection', () => this.networks.visualProjection());
   fuse = () => this.#session('fuse', () => this.networks.fuse());
 
-  tokenizer = () => this.#tokenizer('tokenizer', { cleaning: 'huggingface', addedTokens: [IMAGE_TOKEN, FACIAL_TOKEN] });
+  tokenizer = () => this.#tokenizer('tokenizer', { cleaning: 'huggingface-ftfy', addedTokens: [IMAGE_TOKEN, FACIAL_TOKEN] });
 
   /** It pads with "!". The reference forgets to tell it the facial marker, and its published weights were used so. */
-  tokenizer2 = () => this.#tokenizer('tokenizer_2', { cleaning: 'huggingface', addedTokens: [IMAGE_TOKEN], padToken: '!' });
+  tokenizer2 = () => this.#tokenizer('tokenizer_2', { cleaning: 'huggingface-ftfy', addedTokens: [IMAGE_TOKEN], padToken: '!' });
 
   once(name: string, compute: () => Promise<FloatTensor>): Promise<FloatTensor> {
     return this.#value(name, compute);

@@ -68,6 +68,10 @@ describe('the SDXL pipeline', () => {
     expect(isZero(77)).toBe(false);
   });
 
+  it('reads prompts as ConsistentID’s own requirements have them read, with ftfy', async () => {
+    expect((await rowsOf('a “man’s” hat', null)).text).toEqual((await rowsOf('a "man\'s" hat', null)).text);
+  });
+
   it('makes a picture', async () => {
     const options = resolveOptions(models.pack, { prompt: 'A man', seed: 1, steps: 2 });
     const { images } = await samplePortrait(models, { ...options, identity });

@@ -56,7 +56,7 @@ const generate: KindRunner = async (c) => {
     const seen = await encodeReference(models, { picture, regions, face: await faceOf(c) });
     const { marked, rows } = await encodePrompt(models, {
       prompt: request.prompt,
-      negativePrompt: request.negative_prompt ?? '',
+      negativePrompt: request.negative_prompt,
       identity: { ...seen, regions: names, corrections: [] },
     });
 
