@@ -99,6 +99,21 @@ describe('graphs', () => {
     ]);
   });
 
+  it('number those of a UNet of three levels likewise: every cross-attention lies in the five blocks around the middle', () => {
+    const paths = attentionPaths(
+      unetConfig({
+        block_out_channels: [64, 128, 192],
+        layers_per_block: 1,
+        down_block_types: ['DownBlock2D', 'CrossAttnDownBlock2D', 'CrossAttnDownBlock2D'],
+        up_block_types: ['CrossAttnUpBlock2D', 'CrossAttnUpBlock2D', 'UpBlock2D'],
+      }),
+    );
+    const blocks = paths.map((path) => path.split('.attentions')[0]);
+    expect(blocks).toEqual(
+      ['down_blocks.1', 'down_blocks.2', 'up_blocks.0', 'up_blocks.0', 'up_blocks.1', 'up_blocks.1', 'mid_block'].flatMap((b) => [b, b]),
+    );
+  });
+
   it('name the key that is missing', () => {
     const empty = zeros({});
     expect(() => unetGraph(empty, unetConfig({}), { height: 8, width: 8, tokens: 77 })).toThrow(
