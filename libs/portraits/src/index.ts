@@ -1,5 +1,6 @@
 export { drawDataset, sampleOf, type DatasetEntry, type DatasetOptions, type Sample } from './dataset.ts';
 export { drawPortrait, type DrawOptions, type Portrait } from './draw.ts';
+export { appearanceOf } from './person/appearance.ts';
 export { captionOf, facialSentenceOf } from './caption.ts';
 export { labelNames, labels, type LabelName } from './labels.ts';
 export {

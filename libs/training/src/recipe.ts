@@ -67,8 +67,10 @@ export async function trainRecipe(
   const path = (name: string) => resolve(dirname(file), name);
   const { batch, seed, optimiser } = recipe;
   const from = Object.entries(byPath(recipe.from)).map(([at, name]) => ({ at, source: openFrom(file, at, path(name)) }));
+  const startOf = (at: string) =>
+    from.find((start) => start.at === at)?.source ?? raise(invalid(file, `from.${at}`, 'is needed by this task', undefined));
   try {
-    const task = await kind.create({ batch, seed, data, model, path, onPrepare });
+    const task = await kind.create({ batch, seed, data, model, from: startOf, path, onPrepare });
     const result = await train(startingFrom(from, task), {
       ...options,
       ...optimiserOptions(optimiser),
@@ -154,3 +156,7 @@ const optimiserOptions = (o: Recipe['optimiser']) => ({
   clipNorm: o.clip_norm,
   ema: o.ema,
 });
+
+function raise(error: Error): never {
+  throw error;
+}

@@ -10,6 +10,11 @@ export function resizeAlignCorners(x: Tensor, height: number, width: number): Te
   return resize(x, height, width, { mode: 'linear', coordinate_transformation_mode: 'align_corners' });
 }
 
+/** Bilinear between the centres of pixels, without antialias (`align_corners=False`). */
+export function resizeBilinear(x: Tensor, height: number, width: number): Tensor {
+  return resize(x, height, width, { mode: 'linear', coordinate_transformation_mode: 'half_pixel' });
+}
+
 function resize(x: Tensor, height: number, width: number, attributes: Record<string, string>): Tensor {
   const [b, c, h, w] = x.dims as [number, number, number, number];
   if (h === height && w === width) return x;

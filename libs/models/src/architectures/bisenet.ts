@@ -28,12 +28,16 @@ export const bisenetIgnored = [/\.num_batches_tracked$/, /^conv_out(16|32)\./];
 /** image [B, 3, H, W], normalised → logits [B, classes, H, W] and labels uint8 [B, H, W], the lowest class of equals. */
 export function bisenet(s: Scope, image: Tensor, config: BiSeNetConfig): { logits: Tensor; labels: Tensor } {
   const [, , height, width] = image.dims as [number, number, number, number];
+  const logits = op.resizeAlignCorners(coarseLogits(s, image, config), height, width); // [B, classes, H, W]
+  return { logits, labels: op.cast(op.argMax(logits, 1), 'uint8') };
+}
+
+/** The same before it is enlarged: image [B, 3, H, W] → logits [B, classes, H/8, W/8]. */
+export function coarseLogits(s: Scope, image: Tensor, config: BiSeNetConfig): Tensor {
   const { spatial, context } = contextPath(s.at('cp'), image, config); // [B, C, H/8, W/8] each
   let x = fusion(s.at('ffm'), op.concat([spatial, context], 1), config.fusion_width); // [B, fusion, H/8, W/8]
   x = convBlock(s.at('conv_out.conv'), x, config.head_width, 3);
-  x = conv(s.at('conv_out.conv_out'), x, config.n_classes, 1, { bias: false }); // [B, classes, H/8, W/8]
-  const logits = op.resizeAlignCorners(x, height, width); // [B, classes, H, W]
-  return { logits, labels: op.cast(op.argMax(logits, 1), 'uint8') };
+  return conv(s.at('conv_out.conv_out'), x, config.n_classes, 1, { bias: false });
 }
 
 function contextPath(s: Scope, image: Tensor, config: BiSeNetConfig): { spatial: Tensor; context: Tensor } {

@@ -1,2 +1,3 @@
 export * from './from-config.ts';
 export type { History, Schedule, Scheduler } from './scheduler.ts';
+export { cumulativeAlphas, noiseFields } from './noise-schedule.ts';

@@ -9,7 +9,6 @@ import { TrainingError } from '../errors.ts';
 export type RasterKind = 'picture' | 'labels';
 
 export interface RasterOptions {
-  readonly kind: RasterKind;
   /** Pixels along a side. */
   readonly size: number;
   /** Where the file is kept, by what it is made of. */
@@ -17,7 +16,15 @@ export interface RasterOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** Decoded at once: enough for the threads of sharp. */
+/** How else than by decoding the rasters of some files are made. */
+export interface Rendering {
+  /** Tells this way of making them from others. */
+  readonly name: string;
+  readonly channels: 1 | 3;
+  readonly render: (index: number) => Uint8Array | Promise<Uint8Array>;
+}
+
+/** Made at once: enough for the threads of sharp. */
 const atOnce = 16;
 
 export class RasterFile {
@@ -35,16 +42,26 @@ export class RasterFile {
   }
 
   /** Decodes the files unless that has been done before. @throws TrainingError `dataset_invalid` names a file that cannot be read */
-  static async open(files: readonly string[], { kind, size, cacheFolder, onProgress }: RasterOptions): Promise<RasterFile> {
-    const bytes = size * size * (kind === 'picture' ? 3 : 1);
-    const path = join(cacheFolder, `${kind}-${size}-${fingerprint(files)}.raw`);
+  static open(files: readonly string[], { kind, ...options }: RasterOptions & { readonly kind: RasterKind }): Promise<RasterFile> {
+    const render = (index: number) => decode(files[index]!, kind, options.size);
+    return RasterFile.make(files, { name: kind, channels: kind === 'picture' ? 3 : 1, render }, options);
+  }
+
+  /** One raster per file, unless that has been done before. */
+  static async make(
+    files: readonly string[],
+    { name, channels, render }: Rendering,
+    { size, cacheFolder, onProgress }: RasterOptions,
+  ): Promise<RasterFile> {
+    const bytes = size * size * channels;
+    const path = join(cacheFolder, `${name}-${size}-${fingerprint(files)}.raw`);
     if (!existsSync(path)) {
       mkdirSync(cacheFolder, { recursive: true });
       const partial = `${path}.${process.pid}.partial`;
       const descriptor = openSync(partial, 'w');
       try {
         for (let i = 0; i < files.length; i += atOnce) {
-          const rasters = await Promise.all(files.slice(i, i + atOnce).map((file) => decode(file, kind, size)));
+          const rasters = await Promise.all(files.slice(i, i + atOnce).map((_, j) => render(i + j)));
           for (const [j, raster] of rasters.entries()) writeSync(descriptor, raster, 0, bytes, (i + j) * bytes);
           onProgress?.(i + rasters.length, files.length);
         }
@@ -91,6 +108,13 @@ async function decode(file: string, kind: RasterKind, size: number): Promise<Uin
   } catch (cause) {
     throw new TrainingError('dataset_invalid', `${file} cannot be read as a picture: ${(cause as Error).message}`, { file }, { cause });
   }
+}
+
+/** Pictures or label maps one after another, as they lie in the file: [n, size, size(, 3)]. */
+export function rasterBatch(file: RasterFile, indices: readonly number[]): Uint8Array {
+  const batch = new Uint8Array(indices.length * file.bytes);
+  for (const [k, index] of indices.entries()) file.read(index, batch.subarray(k * file.bytes, (k + 1) * file.bytes));
+  return batch;
 }
 
 /** Pictures of −1…1, one after another: the k-th [3, S, S] of a batch is that of `indices[k]`. */

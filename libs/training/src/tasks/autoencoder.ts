@@ -7,20 +7,13 @@ import { exportGraph, Graph, op, Scope, type WeightSource } from '@likeness/grap
 import { createSession, float32, floats } from '@likeness/inference';
 import { autoencoderOf, type AutoencoderConfig } from '@likeness/models';
 import { z } from 'zod';
-import { holdOut, readFgid } from '../data/fgid.ts';
+import { openPictures, PictureData } from '../data/open-pictures.ts';
 import { patchTransform } from '../data/patch-transform.ts';
-import { pixelBatch, RasterFile } from '../data/raster-file.ts';
+import { pixelBatch, rasterBatch, type RasterFile } from '../data/raster-file.ts';
 import type { Task } from '../trainer/task.ts';
+import { drawFrom } from './examples.ts';
+import { pixels, signedPixels } from './pixels.ts';
 import { taskKind } from './task-kind.ts';
-
-const Data = z.strictObject({
-  /** In the layout of FGID. */
-  folder: z.string(),
-  /** Pixels along a side: pictures of another size are resampled. */
-  size: z.int().min(8).default(128),
-  /** Pictures at the end that are only measured with. */
-  held_out: z.int().min(1).default(200),
-});
 
 const count = z.int().min(1);
 const Model = z.strictObject({
@@ -38,24 +31,13 @@ const Model = z.strictObject({
 const componentsOf = 1000;
 
 export const autoencoder = taskKind({
-  data: Data,
+  data: PictureData,
   model: Model,
   async create({ batch, data, model: { noise, ...sizes }, path, onPrepare }): Promise<Task> {
     const config: AutoencoderConfig = {
       _class_name: 'AutoencoderPatch', in_channels: 3, out_channels: 3, ...sizes, scaling_factor: 1, latents_mean: null, latents_std: null,
     }; // prettier-ignore
-    const folder = path(data.folder);
-    const records = readFgid(folder);
-    const pictures = await RasterFile.open(
-      records.map(({ picture }) => picture),
-      {
-        kind: 'picture',
-        size: data.size,
-        cacheFolder: `${folder}/.cache`,
-        onProgress: (done, total) => onPrepare('pictures', done, total),
-      },
-    );
-    const { learned, heldOut } = holdOut([...records.keys()], data.held_out);
+    const { pictures, learned, heldOut } = await openPictures({ data, path, onPrepare });
     const { encode, decode, factor } = autoencoderOf(config);
     const transform = patchTransform(pictures, learned.slice(0, componentsOf), sizes.latent_channels, factor);
     const latents = [batch, sizes.latent_channels, data.size / factor, data.size / factor];
@@ -67,16 +49,16 @@ export const autoencoder = taskKind({
           .freeze(/^encoder\./)
           .zero(/^decoder\.conv_out\./);
         const s = Scope.root(graph, parameters);
-        const pixels = graph.input('pixels', 'float32', [batch, 3, data.size, data.size]);
-        const disturbed = op.add(encode(s, pixels)['mean']!, graph.input('noise', 'float32', latents));
-        const error = op.sub(decode(s, disturbed), pixels);
+        const shown = pixels(graph.input('pictures', 'uint8', [batch, data.size, data.size, 3]), signedPixels);
+        const disturbed = op.add(encode(s, shown)['mean']!, graph.input('noise', 'float32', latents));
+        const error = op.sub(decode(s, disturbed), shown);
         const [l1, l2] = [op.reduceMean(op.abs(error)), op.reduceMean(op.mul(error, error))];
         return { loss: op.add(l1, op.mul(l2, 2)), metrics: { l1, mse: l2 } };
       },
       async batch(_, random) {
-        const chosen = Array.from({ length: batch }, () => learned[random.integer(learned.length)]!);
+        const chosen = drawFrom(learned, batch, random);
         return {
-          pixels: pixelBatch(pictures, chosen),
+          pictures: rasterBatch(pictures, chosen),
           noise: random.normals(
             latents.reduce((n, d) => n * d),
             noise,
@@ -99,9 +81,9 @@ async function reconstruction(weights: WeightSource, config: AutoencoderConfig, 
   try {
     let sum = 0;
     for (const index of indices) {
-      const pixels = pixelBatch(pictures, [index]);
-      const sample = floats((await session.run({ pixels: float32(input.dims, pixels) }))['sample']!);
-      const squares = sample.reduce((total, x, i) => total + (Math.round((x - pixels[i]!) * 127.5) / 255) ** 2, 0);
+      const picture = pixelBatch(pictures, [index]);
+      const sample = floats((await session.run({ pixels: float32(input.dims, picture) }))['sample']!);
+      const squares = sample.reduce((total, x, i) => total + (Math.round((x - picture[i]!) * 127.5) / 255) ** 2, 0);
       sum += 10 * Math.log10(sample.length / Math.max(squares, 1e-10));
     }
     return { psnr: sum / indices.length };

@@ -1,3 +1,4 @@
+import type { WeightSource } from '@likeness/graph';
 import type { z } from 'zod';
 import type { Task } from '../trainer/task.ts';
 
@@ -7,6 +8,8 @@ export interface TaskSettings<Data, Model> {
   readonly seed: number;
   readonly data: Data;
   readonly model: Model;
+  /** What the recipe lets the network at a path start from. @throws TrainingError `recipe_invalid` when it says nothing of it */
+  readonly from: (at: string) => WeightSource;
   /** A relative path of the recipe counts from the recipe's folder. */
   readonly path: (path: string) => string;
   /** Told how the preparation of the data goes. */

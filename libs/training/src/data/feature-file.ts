@@ -1,0 +1,50 @@
+/** What frozen networks make of pictures, kept in one file as float16: read in no time and in any order. */
+import { closeSync, existsSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+export class FeatureFile {
+  /** Numbers of a record. */
+  readonly length: number;
+  readonly #descriptor: number;
+
+  private constructor(path: string, length: number) {
+    this.length = length;
+    this.#descriptor = openSync(path, 'r');
+  }
+
+  /** `render` gives the numbers of each record, unless the file is there already: its name says what it is made of. */
+  static async make(
+    path: string,
+    { count, length, render, onProgress }: {
+      readonly count: number;
+      readonly length: number;
+      readonly render: (index: number) => Promise<Float32Array>;
+      readonly onProgress: (done: number, total: number) => void;
+    }, // prettier-ignore
+  ): Promise<FeatureFile> {
+    if (!existsSync(path)) {
+      mkdirSync(dirname(path), { recursive: true });
+      const partial = `${path}.${process.pid}.partial`;
+      const descriptor = openSync(partial, 'w');
+      try {
+        for (let index = 0; index < count; index++) {
+          writeSync(descriptor, new Float16Array(await render(index)), 0, length * 2, index * length * 2);
+          onProgress(index + 1, count);
+        }
+        renameSync(partial, path);
+      } catch (error) {
+        rmSync(partial, { force: true });
+        throw error;
+      } finally {
+        closeSync(descriptor);
+      }
+    }
+    return new FeatureFile(path, length);
+  }
+
+  read(index: number): Float16Array<ArrayBuffer> {
+    const numbers = new Float16Array(this.length);
+    readSync(this.#descriptor, numbers, 0, this.length * 2, index * this.length * 2);
+    return numbers;
+  }
+}
