@@ -29,6 +29,8 @@ describe('drawDataset', () => {
     const { identity, shot } = sampleOf(3, 1, 1);
     const portrait = drawPortrait(identity, shot, { size: 48 });
     const entry = entries[3]!;
+    expect(entries.map(({ plain }) => plain === true)).toEqual([true, false, true, expect.any(Boolean), true]);
+    expect(entry.landmarks.map((share) => share * 48)).toEqual(Array.from(portrait.landmarks, (x) => expect.closeTo(x, 2) as number));
     expect([entry.vqa_llva, entry.vqa_llva_more_face_detail]).toEqual([portrait.caption, portrait.facialSentence]);
     for (const path of [entry.origin_IMG, entry.resize_IMG]) {
       const { data, info } = await raw(join(root, 'set', path));
@@ -45,8 +47,8 @@ describe('drawDataset', () => {
     expect(identityFromVector(vector).age).toBeCloseTo(age, 3);
   });
 
-  it('writes the same bytes for the same seed, and others for another', async () => {
-    for (const [name, seed] of [['a', 7], ['b', 7], ['c', 8]] as const) await draw(name, { count: 3, shots: 2, seed }); // prettier-ignore
+  it('writes the same bytes for the same seed, however many threads draw, and others for another', async () => {
+    for (const [name, seed, workers] of [['a', 7, 1], ['b', 7, 2], ['c', 8, 1]] as const) await draw(name, { count: 3, shots: 2, seed, workers }); // prettier-ignore
     const files = (await readdir(join(root, 'a'), { recursive: true, withFileTypes: true })).filter((file) => file.isFile());
     expect(files).toHaveLength(3 * 5 + 2);
     for (const { parentPath, name } of files) {

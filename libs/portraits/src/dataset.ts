@@ -11,13 +11,15 @@
  */
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import sharp from 'sharp';
 import { drawPortrait, MOST_SIZE, LEAST_SIZE, type Portrait } from './draw.ts';
 import { PortraitError, wholeNumber } from './errors.ts';
+import { appearanceOf } from './person/appearance.ts';
 import { identityNumbers, identityVector, identityVectorNames, randomIdentity, type Identity } from './person/identity.ts';
 import { Random } from './random.ts';
 import { scenarioIds, scenarioShot } from './scenarios.ts';
-import { plainShot, randomShot, type Shot } from './shot.ts';
+import { isPlain, plainShot, randomShot, type Shot } from './shot.ts';
 
 export interface DatasetOptions {
   /** Portraits. */
@@ -28,6 +30,8 @@ export interface DatasetOptions {
   readonly seed?: number;
   /** Pixels of a side. Default: 128. */
   readonly size?: number;
+  /** Threads that draw: the bytes are the same. Default: 1. */
+  readonly workers?: number;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -44,7 +48,11 @@ export interface DatasetEntry {
   /** The id in identity.json. */
   readonly identity: string;
   readonly scenario?: string;
-  /** x and y of the eyes, the nose and the corners of the mouth, in pixels. */
+  /** A photograph of the person as such, as one would send as a reference. */
+  readonly plain?: true;
+  /** What captions leave out: hair, beard, skin. */
+  readonly appearance: string;
+  /** x and y of the eyes, the nose and the corners of the mouth, in sides of the picture. */
   readonly landmarks: readonly number[];
 }
 
@@ -53,11 +61,11 @@ export interface Sample {
   readonly shot: Shot;
 }
 
-/** The `shot`th picture of the `person`th of a data set: decided by the seed and these two numbers alone. */
+/** The `shot`th picture of the `person`th of a data set: decided by the seed and these two numbers alone. The first one is plain. */
 export function sampleOf(seed: number, person: number, shot: number): Sample {
   const identity = randomIdentity(new Random(seed, person));
   const random = new Random(seed, person, shot + 1);
-  const kind = random.weighted({ scenario: 50, free: 35, plain: 15 });
+  const kind = shot === 0 ? 'plain' : random.weighted({ scenario: 50, free: 35, plain: 15 });
   if (kind === 'scenario') return { identity, shot: scenarioShot(random.pick(scenarioIds), random, identity) };
   return { identity, shot: kind === 'free' ? randomShot(random, identity) : plainShot(random, identity) };
 }
@@ -74,24 +82,16 @@ export async function drawDataset(folder: string, options: DatasetOptions): Prom
   await mkdir(folder, { recursive: true });
   if ((await readdir(folder)).length > 0) throw new PortraitError('folder_not_empty', `${folder} is not empty.`, { folder });
 
-  const entries: DatasetEntry[] = [];
-  const people: Identity[] = [];
-  let writing: Promise<unknown> = Promise.resolve(); // the last person's files are encoded while the next one is drawn
-  for (let person = 0; person * shots < count; person++) {
-    const drawn = Array.from({ length: Math.min(shots, count - person * shots) }, (_, shot) => {
-      const sample = sampleOf(seed, person, shot);
-      people[person] = sample.identity;
-      const portrait = drawPortrait(sample.identity, sample.shot, { size });
-      const entry = entryOf(person, shot, sample.shot, portrait);
-      return { entry, portrait };
-    });
-    await writing;
-    writing = Promise.all(drawn.map(({ entry, portrait }) => writePortrait(folder, entry, portrait)));
-    entries.push(...drawn.map(({ entry }) => entry));
-    options.onProgress?.(entries.length, count);
-  }
-  await writing;
+  const job: DrawingJob = { folder, count, shots, seed, size, people: Math.ceil(count / shots) };
+  const workers = Math.min(wholeNumber('workers', options.workers ?? 1, 1), job.people);
+  let done = 0;
+  const onPerson = (entries: readonly DatasetEntry[]) => options.onProgress?.((done += entries.length), count);
+  const parts = Array.from({ length: workers }, (_, part) => ({ ...job, first: part, step: workers }));
+  const drawn = await Promise.all(parts.map((part) => (workers === 1 ? drawPeople(part, onPerson) : drawInWorker(part, onPerson))));
+  const entries = drawn.flat().sort((a, b) => a.identity.localeCompare(b.identity)); // stable: the shots of a person stay in order
+
   await writeJson(join(folder, 'JSON_all.json'), entries);
+  const people = Array.from({ length: job.people }, (_, person) => sampleOf(seed, person, 0).identity);
   await writeJson(join(folder, 'identity.json'), {
     seed,
     parameters: identityNumbers,
@@ -101,9 +101,57 @@ export async function drawDataset(folder: string, options: DatasetOptions): Prom
   return entries;
 }
 
+interface DrawingJob extends Required<Omit<DatasetOptions, 'onProgress' | 'workers'>> {
+  readonly folder: string;
+  readonly people: number;
+}
+
+/** Every `step`th person, from the `first` on. */
+export interface DrawingPart extends DrawingJob {
+  readonly first: number;
+  readonly step: number;
+}
+
+/** Draws and writes a part of the people, one after another; tells of each. */
+export async function drawPeople(
+  { folder, people, count, shots, seed, size, first, step }: DrawingPart,
+  onPerson: (entries: readonly DatasetEntry[]) => void,
+): Promise<DatasetEntry[]> {
+  const entries: DatasetEntry[] = [];
+  let writing: Promise<unknown> = Promise.resolve(); // the last person's files are encoded while the next one is drawn
+  for (let person = first; person < people; person += step) {
+    const drawn = Array.from({ length: Math.min(shots, count - person * shots) }, (_, shot) => {
+      const sample = sampleOf(seed, person, shot);
+      const portrait = drawPortrait(sample.identity, sample.shot, { size });
+      return { entry: entryOf(person, shot, sample, portrait), portrait };
+    });
+    await writing;
+    writing = Promise.all(drawn.map(({ entry, portrait }) => writePortrait(folder, entry, portrait)));
+    const told = drawn.map(({ entry }) => entry);
+    entries.push(...told);
+    onPerson(told);
+  }
+  await writing;
+  return entries;
+}
+
+function drawInWorker(part: DrawingPart, onPerson: (entries: readonly DatasetEntry[]) => void): Promise<DatasetEntry[]> {
+  const fromSource = import.meta.url.endsWith('.ts');
+  const worker = new Worker(new URL(fromSource ? './dataset-worker.ts' : './dataset-worker.js', import.meta.url), { workerData: part });
+  const entries: DatasetEntry[] = [];
+  return new Promise((resolve, reject) => {
+    worker.on('message', (told: readonly DatasetEntry[]) => {
+      entries.push(...told);
+      onPerson(told);
+    });
+    worker.on('error', reject);
+    worker.on('exit', () => resolve(entries)); // after an error this is too late to matter
+  });
+}
+
 const nameOf = (person: number) => String(person).padStart(6, '0');
 
-function entryOf(person: number, shot: number, { scenario }: Shot, portrait: Portrait): DatasetEntry {
+function entryOf(person: number, shot: number, { identity, shot: taken }: Sample, portrait: Portrait): DatasetEntry {
   const name = `${nameOf(person)}/${shot}`;
   return {
     origin_IMG: `./FGID_Origin/${name}.png`,
@@ -113,8 +161,10 @@ function entryOf(person: number, shot: number, { scenario }: Shot, portrait: Por
     vqa_llva: portrait.caption,
     vqa_llva_more_face_detail: portrait.facialSentence,
     identity: nameOf(person),
-    ...(scenario === undefined ? {} : { scenario }),
-    landmarks: Array.from(portrait.landmarks, (x) => Math.round(x * 100) / 100),
+    ...(taken.scenario === undefined ? {} : { scenario: taken.scenario }),
+    ...(isPlain(taken) ? { plain: true } : {}),
+    appearance: appearanceOf(identity),
+    landmarks: Array.from(portrait.landmarks, (x) => Math.round((1e5 * x) / portrait.size) / 1e5),
   };
 }
 

@@ -76,6 +76,10 @@ export function plainShot(random: Random, identity: Identity): Shot {
   };
 }
 
+/** Whether it shows the person as such, with nothing put on and nothing behind. */
+export const isPlain = ({ backdrop, style, scenario, action, hat, glasses, scarf }: Shot): boolean =>
+  backdrop === 'studio' && style === 'photo' && [scenario, action, hat, glasses, scarf].every((extra) => extra === undefined);
+
 function randomExpression(random: Random): Expression {
   const smiling = random.chance(0.55);
   return {

@@ -1,4 +1,5 @@
 /** `likeness dataset`: pictures to train on. */
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { drawDataset } from '@likeness/portraits';
 import { Command } from 'commander';
@@ -10,6 +11,7 @@ interface DrawFlags {
   readonly shots: number;
   readonly seed: number;
   readonly size: number;
+  readonly workers: number;
 }
 
 export const datasetCommand = () => new Command('dataset').description('pictures to train on').addCommand(drawCommand());
@@ -22,6 +24,7 @@ const drawCommand = () =>
     .option('--shots <n>', 'portraits of each person', Number, 4)
     .option('--seed <n>', 'the same seed draws the same bytes', Number, 0)
     .option('--size <pixels>', 'of a side, 32 to 1024', Number, 128)
+    .option('--workers <n>', 'threads that draw (default: one per core)', Number, availableParallelism())
     .action(async ({ out, ...options }: DrawFlags) => {
       const progress = new ProgressLine(process.stderr);
       const clock = new ProgressClock(performance.now());
