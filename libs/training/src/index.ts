@@ -16,3 +16,4 @@ export * from './trainer/train.ts';
 export { readFgid, holdOut, type FgidRecord } from './data/fgid.ts';
 export { pixelBatch, RasterFile, type RasterKind, type RasterOptions } from './data/raster-file.ts';
 export { readRecipe, trainRecipe, type Recipe, type TrainRecipeOptions } from './recipe.ts';
+export { textsOf } from './tasks/captions.ts';

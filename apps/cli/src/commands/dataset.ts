@@ -1,7 +1,10 @@
 /** `likeness dataset`: pictures to train on. */
+import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { buildVocabulary, vocabularyFiles } from '@likeness/pipeline';
 import { drawDataset } from '@likeness/portraits';
+import { textsOf } from '@likeness/training';
 import { Command } from 'commander';
 import { ProgressLine } from '../progress-line.ts';
 
@@ -14,7 +17,8 @@ interface DrawFlags {
   readonly workers: number;
 }
 
-export const datasetCommand = () => new Command('dataset').description('pictures to train on').addCommand(drawCommand());
+export const datasetCommand = () =>
+  new Command('dataset').description('pictures to train on').addCommand(drawCommand()).addCommand(vocabularyCommand());
 
 const drawCommand = () =>
   new Command('draw')
@@ -38,6 +42,19 @@ const drawCommand = () =>
       progress.end();
       const people = new Set(entries.map(({ identity }) => identity)).size;
       console.log(`${entries.length} portraits of ${people} people in ${resolve(out)}`);
+    });
+
+const vocabularyCommand = () =>
+  new Command('vocabulary')
+    .description('make a byte-pair vocabulary of the words of a data set')
+    .argument('<folder>', 'in the layout of FGID')
+    .requiredOption('--out <dir>', 'where vocab.json and merges.txt go')
+    .option('--size <n>', 'pieces at most', Number, 2048)
+    .action(async (folder: string, { out, size }: { out: string; size: number }) => {
+      const vocabulary = buildVocabulary(textsOf(resolve(folder)), size);
+      await mkdir(out, { recursive: true });
+      for (const [name, content] of Object.entries(vocabularyFiles(vocabulary))) await writeFile(join(out, name), content);
+      console.log(`${vocabulary.ids.size} pieces in ${resolve(out)}`);
     });
 
 /** At most a line a second, and one at the end. */

@@ -57,12 +57,14 @@ export function appendAdamW(graph: Graph, weights: readonly Tensor[], gradients:
     const gradient = gradients[i]!;
     const { name, dims } = weight;
     const [m, v] = [firstMoment(name), secondMoment(name)].map((moment) => graph.input(moment, 'float32', dims)) as [Tensor, Tensor];
+    // The numbers of the step have one axis, which a weight without axes would take over.
+    const keep = (of: string, x: Tensor) => graph.output(next(of), dims.length === 0 ? op.reshape(x, []) : x);
     const scaled = op.mul(gradient, share2);
-    const first = graph.output(next(m.name), op.add(op.mul(m, beta1), op.mul(gradient, share1))); // β₁·m + (1 − β₁)·g
-    const second = graph.output(next(v.name), op.add(op.mul(v, beta2), op.mul(scaled, scaled))); // β₂·v + (1 − β₂)·g²
+    const first = keep(m.name, op.add(op.mul(m, beta1), op.mul(gradient, share1))); // β₁·m + (1 − β₁)·g
+    const second = keep(v.name, op.add(op.mul(v, beta2), op.mul(scaled, scaled))); // β₂·v + (1 − β₂)·g²
     const change = op.mul(op.div(first, op.add(op.sqrt(second), epsilon)), rate);
     const decayed = options.weightDecay > 0 && (dims.length > 1 || options.decayVectors) ? op.mul(weight, decay) : weight;
-    graph.output(next(name), op.sub(decayed, change));
+    keep(name, op.sub(decayed, change));
   }
 }
 

@@ -1,15 +1,16 @@
 /** From what a picture's JSON says to the text that a text encoder reads. */
 import {
+  ClipTokenizer,
   FACIAL_TOKEN,
   IMAGE_TOKEN,
   loadClipTokenizer,
   markPrompt,
-  type ClipTokenizer,
+  regionNames,
   type MarkedPrompt,
   type RegionName,
 } from '@likeness/pipeline';
-import type { FgidRecord } from '../data/fgid.ts';
-import type { Random } from '../random.ts';
+import { readFgid, type FgidRecord } from '../data/fgid.ts';
+import { Random } from '../random.ts';
 
 /** As the pipeline opens it. */
 export const openTokenizer = (folder: string): Promise<ClipTokenizer> =>
@@ -34,4 +35,15 @@ export function detailed(
 ): MarkedPrompt {
   const isOwn = facialCaption === undefined || random.next() < 0.5;
   return markPrompt({ prompt: caption, variant: 'sd15', regions, tokenizer, keepEnd: true, ...(isOwn ? {} : { caption: facialCaption }) });
+}
+
+/** The texts of a data set as the trainings say them, each picture's once as it is and once with a sentence about the face: for a vocabulary of its own. */
+export function* textsOf(folder: string): Generator<string> {
+  const tokenizer = new ClipTokenizer({ cleaning: 'huggingface', addedTokens: [IMAGE_TOKEN, FACIAL_TOKEN] });
+  for (const [index, record] of readFgid(folder).entries()) {
+    const random = new Random(0, 'text', index);
+    const caption = captionOf(record, random);
+    yield caption;
+    yield detailed(caption, record, { tokenizer, regions: regionNames, random }).promptTextOnly;
+  }
 }

@@ -27,6 +27,7 @@ import { identityBatch, maskSide, type IdentityExample } from './identity-batch.
 import { latentElements, Noise, noiseBatch, noisyLatents } from './diffusion.ts';
 import { drawFrom, inBatches } from './examples.ts';
 import { overBatches } from './held-out.ts';
+import { networkConfig } from './network-config.ts';
 import { taskKind } from './task-kind.ts';
 
 const share = z.number().min(0).max(1);
@@ -35,14 +36,14 @@ const Model = z.strictObject({
   /** A folder with vocab.json and merges.txt. */
   tokenizer: z.string(),
   /** These as in the networks' `config.json`. */
-  text_encoder: z.unknown().transform(clipTextConfig),
-  image_encoder: z.unknown().transform(clipVisionConfig),
-  unet: z.unknown().transform(unetConfig),
-  vae: z.record(z.string(), z.unknown()).transform(autoencoderConfig),
+  text_encoder: networkConfig(clipTextConfig),
+  image_encoder: networkConfig(clipVisionConfig),
+  unet: networkConfig(unetConfig),
+  vae: networkConfig(autoencoderConfig),
   noise: Noise,
   adapter: z.strictObject({ rank: z.int().min(0), tokens: z.int().min(1).default(4), lora_scale: z.number().default(1) }),
-  facial_encoder: z.unknown().transform(facialEncoderConfig),
-  identity_projection: z.unknown().transform(identityProjectionConfig),
+  facial_encoder: networkConfig(facialEncoderConfig),
+  identity_projection: networkConfig(identityProjectionConfig),
   /** Of the localisation loss. */
   facial_weight: z.number().min(0).default(0.01),
   normalize: z.boolean().default(true),
@@ -126,11 +127,11 @@ export const consistentId = taskKind({
       async evaluate(trained) {
         const graph = new Graph('consistent-id');
         const losses = loss(graph, trained);
-        for (const name of ['noise', 'facial'] as const) graph.output(name, losses[name]);
+        for (const name of ['noise', 'facial'] as const) graph.output(`${name}_loss`, losses[name]);
         const random = new Random(seed, 'held out');
         const sums = { held_out_noise: 0, held_out_facial: 0 };
         const batches = inBatches(measured, batch).map((indices) => read(indices, random));
-        await overBatches(graph, batches, ({ noise, facial }) => {
+        await overBatches(graph, batches, ({ noise_loss: noise, facial_loss: facial }) => {
           sums.held_out_noise += Number(noise!.data[0]) / batches.length;
           sums.held_out_facial += Number(facial!.data[0]) / batches.length;
         });

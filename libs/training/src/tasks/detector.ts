@@ -21,10 +21,11 @@ import { anchorTargets, type FaceTarget } from './anchor-targets.ts';
 import { drawFrom, inBatches } from './examples.ts';
 import { overBatches } from './held-out.ts';
 import { pixels } from './pixels.ts';
+import { networkConfig } from './network-config.ts';
 import { taskKind } from './task-kind.ts';
 
 const Model = z.strictObject({
-  scrfd: z.unknown().transform(scrfdConfig),
+  scrfd: networkConfig(scrfdConfig),
   /** How many pictures have no face. */
   empty: z.number().min(0).lt(1).default(0.3),
 });

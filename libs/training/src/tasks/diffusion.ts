@@ -14,6 +14,7 @@ export const Noise = z
     beta_start: z.number().default(0.00085),
     beta_end: z.number().default(0.012),
     beta_schedule: z.enum(['linear', 'scaled_linear', 'squaredcos_cap_v2']).default('scaled_linear'),
+    rescale_betas_zero_snr: z.boolean().default(false),
     prediction_type: z.enum(['epsilon', 'v_prediction']).default('epsilon'),
     /** A timestep of a higher signal-to-noise ratio counts as one of this (Hang et al. 2023); all count the same without it. */
     snr_gamma: z.number().positive().optional(),

@@ -13,14 +13,15 @@ import { captionOf } from './captions.ts';
 import { drawFrom, inBatches } from './examples.ts';
 import { overBatches } from './held-out.ts';
 import { clipPixelScale, pixels } from './pixels.ts';
+import { networkConfig } from './network-config.ts';
 import { taskKind } from './task-kind.ts';
 
 const Model = z.strictObject({
   /** A folder with vocab.json and merges.txt. */
   tokenizer: z.string(),
   /** As in a `config.json` of transformers. */
-  text: z.unknown().transform(clipTextConfig),
-  vision: z.unknown().transform(clipVisionConfig),
+  text: networkConfig(clipTextConfig),
+  vision: networkConfig(clipVisionConfig),
 });
 
 export const imageText = taskKind({

@@ -9,10 +9,11 @@ import type { Batch, Task } from '../trainer/task.ts';
 import { drawFrom, inBatches } from './examples.ts';
 import { overBatches } from './held-out.ts';
 import { imagenetPixels, pixels } from './pixels.ts';
+import { networkConfig } from './network-config.ts';
 import { taskKind } from './task-kind.ts';
 
 const Model = z.strictObject({
-  bisenet: z.unknown().transform(bisenetConfig),
+  bisenet: networkConfig(bisenetConfig),
   /** Pixels of the network's input, along a side: the pictures are enlarged to it, as the pipeline does. */
   size: z.int().min(32).multipleOf(32).default(512),
   /** What a pixel counts that is neither background, skin, cloth nor hair. */

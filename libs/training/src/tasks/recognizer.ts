@@ -11,10 +11,11 @@ import { areaUnderRoc } from './area-under-roc.ts';
 import { drawFrom, inBatches } from './examples.ts';
 import { overBatches } from './held-out.ts';
 import { pixels, signedPixels } from './pixels.ts';
+import { networkConfig } from './network-config.ts';
 import { taskKind } from './task-kind.ts';
 
 const Model = z.strictObject({
-  iresnet: z.unknown().transform(iresnetConfig),
+  iresnet: networkConfig(iresnetConfig),
   /** Radius of the sphere on which the angles are compared. */
   scale: z.number().positive().default(32),
   /** Radians; reached after `margin_steps`, from 0. */

@@ -14,6 +14,7 @@ import { captionOf, detailed, openTokenizer } from './captions.ts';
 import { latentElements, Noise, noiseBatch, noisyLatents, weightedError, type NoisyLatents } from './diffusion.ts';
 import { drawFrom, inBatches } from './examples.ts';
 import { overBatches } from './held-out.ts';
+import { networkConfig } from './network-config.ts';
 import { taskKind } from './task-kind.ts';
 
 const share = z.number().min(0).max(1);
@@ -22,9 +23,9 @@ const Model = z.strictObject({
   /** A folder with vocab.json and merges.txt. */
   tokenizer: z.string(),
   /** These as in the networks' `config.json`. */
-  text_encoder: z.unknown().transform(clipTextConfig),
-  unet: z.unknown().transform(unetConfig),
-  vae: z.record(z.string(), z.unknown()).transform(autoencoderConfig),
+  text_encoder: networkConfig(clipTextConfig),
+  unet: networkConfig(unetConfig),
+  vae: networkConfig(autoencoderConfig),
   noise: Noise,
   /** How often a picture has no caption: the network also learns pictures as such (Ho and Salimans 2022). */
   drop: share.default(0.1),
@@ -78,7 +79,7 @@ export const textToImage = taskKind({
             quarter.count += 1;
           }
         });
-        return Object.fromEntries(sums.map(({ sum, count }, i) => [`error_q${i + 1}`, sum / count]));
+        return Object.fromEntries(sums.flatMap(({ sum, count }, i) => (count === 0 ? [] : [[`error_q${i + 1}`, sum / count]])));
       },
     };
   },
