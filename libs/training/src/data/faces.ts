@@ -23,7 +23,7 @@ export function landmarksOf({ picture, more }: FgidRecord, size: number): readon
 export function numberSubjects(records: readonly FgidRecord[]): { subjects: readonly number[]; count: number } {
   const numbers = new Map<string, number>();
   const subjects = records.map(({ picture, more }) => {
-    const subject = String(more['identity'] ?? lacking(picture, 'identity'));
+    const subject = typeof more['identity'] === 'string' ? more['identity'] : lacking(picture, 'identity');
     if (!numbers.has(subject)) numbers.set(subject, numbers.size);
     return numbers.get(subject)!;
   });

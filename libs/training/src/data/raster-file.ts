@@ -61,7 +61,7 @@ export class RasterFile {
       const descriptor = openSync(partial, 'w');
       try {
         for (let i = 0; i < files.length; i += atOnce) {
-          const rasters = await Promise.all(files.slice(i, i + atOnce).map((_, j) => render(i + j)));
+          const rasters = await Promise.all(files.slice(i, i + atOnce).map(async (_, j) => render(i + j)));
           for (const [j, raster] of rasters.entries()) writeSync(descriptor, raster, 0, bytes, (i + j) * bytes);
           onProgress?.(i + rasters.length, files.length);
         }

@@ -41,7 +41,6 @@ export const detector = taskKind({
     const labels = await openLabels(open, onPrepare);
     const { pictures, records, learned, heldOut } = open;
     const { size } = data;
-    const { anchors } = model.scrfd;
 
     const example = (index: number, random: Random): { picture: Uint8Array; face: FaceTarget | undefined } => {
       const source: LabelledPicture = { size, pixels: pictures.read(index), labels: labels.read(index) };

@@ -1,5 +1,5 @@
 /** The face recogniser: identities are told apart by an angular margin (ArcFace, Deng et al. 2019). */
-import { Graph, op, Scope, type Tensor, type WeightSource } from '@likeness/graph';
+import { Graph, Scope, type Tensor, type WeightSource } from '@likeness/graph';
 import { architectures, iresnetConfig, type IResNetConfig } from '@likeness/models';
 import { z } from 'zod';
 import { alignedFaces, faceSize, numberSubjects } from '../data/faces.ts';
