@@ -54,19 +54,25 @@ export function appendAdamW(graph: Graph, weights: readonly Tensor[], gradients:
   const [share1, share2] = [share(1 - beta1), share(Math.sqrt(1 - beta2))];
 
   for (const [i, weight] of weights.entries()) {
-    const gradient = gradients[i]!;
     const { name, dims } = weight;
-    const [m, v] = [firstMoment(name), secondMoment(name)].map((moment) => graph.input(moment, 'float32', dims)) as [Tensor, Tensor];
-    // The numbers of the step have one axis, which a weight without axes would take over.
-    const keep = (of: string, x: Tensor) => graph.output(next(of), dims.length === 0 ? op.reshape(x, []) : x);
+    const moment = (of: string) => graph.input(of, 'float32', dims);
+    const inputs = [weight, moment(firstMoment(name)), moment(secondMoment(name)), gradients[i]!];
+    const [w, m, v, gradient] = inputs.map(flat) as [Tensor, Tensor, Tensor, Tensor];
+    const left = (of: string, value: Tensor) => flat(graph.output(next(of), op.reshape(value, dims)));
     const scaled = op.mul(gradient, share2);
-    const first = keep(m.name, op.add(op.mul(m, beta1), op.mul(gradient, share1))); // β₁·m + (1 − β₁)·g
-    const second = keep(v.name, op.add(op.mul(v, beta2), op.mul(scaled, scaled))); // β₂·v + (1 − β₂)·g²
+    const first = left(firstMoment(name), op.add(op.mul(m, beta1), op.mul(gradient, share1))); // β₁·m + (1 − β₁)·g
+    const second = left(secondMoment(name), op.add(op.mul(v, beta2), op.mul(scaled, scaled))); // β₂·v + (1 − β₂)·g²
     const change = op.mul(op.div(first, op.add(op.sqrt(second), epsilon)), rate);
-    const decayed = options.weightDecay > 0 && (dims.length > 1 || options.decayVectors) ? op.mul(weight, decay) : weight;
-    keep(name, op.sub(decayed, change));
+    const decayed = options.weightDecay > 0 && (dims.length > 1 || options.decayVectors) ? op.mul(w, decay) : w;
+    left(name, op.sub(decayed, change));
   }
 }
+
+/**
+ * Where the last dimension is 1, the runtime goes through a tensor element by element to meet it with a scalar (14 ns each): it is taken
+ * as a list instead. So is one without dimensions, which would take over those of the scalar.
+ */
+const flat = (x: Tensor): Tensor => ((x.dims.at(-1) ?? 1) === 1 ? op.reshape(x, [-1]) : x);
 
 /** √Σg² over all elements of all tensors: [1]. */
 function globalNorm(graph: Graph, gradients: readonly Tensor[]): Tensor {
