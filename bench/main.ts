@@ -15,6 +15,7 @@ import { pipelines } from './pipelines.ts';
 import { portraits } from './portraits.ts';
 import { relay } from './relay.ts';
 import { soak } from './soak.ts';
+import { train } from './training.ts';
 import { webhooks } from './webhooks.ts';
 
 const benchmarks: Record<string, Benchmark> = {
@@ -23,6 +24,7 @@ const benchmarks: Record<string, Benchmark> = {
   pixels,
   vae,
   'cold-start': coldStart,
+  train,
   accept,
   latency,
   pipelines,

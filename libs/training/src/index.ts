@@ -12,6 +12,7 @@ export { resized } from './losses/resize.ts';
 export { type AverageOptions } from './optimiser/average.ts';
 export { type Schedule } from './optimiser/schedule.ts';
 export type { Batch, BatchArray, Task } from './trainer/task.ts';
+export { TrainingStep, type Measured, type StepOptions } from './trainer/step.ts';
 export * from './trainer/train.ts';
 export { readFgid, holdOut, type FgidRecord } from './data/fgid.ts';
 export { pixelBatch, RasterFile, type RasterKind, type RasterOptions } from './data/raster-file.ts';

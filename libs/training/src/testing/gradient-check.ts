@@ -1,5 +1,5 @@
 import { differentiate } from '../gradients/differentiate.ts';
-import { exportGraph, Graph, op, type Tensor } from '@likeness/graph';
+import { exportGraph, Graph, hashWeights, op, type Learning, type Tensor, type WeightSource } from '@likeness/graph';
 import { createSession, elementCount, float32, type Feeds } from '@likeness/inference';
 
 /** Numbers that look random and are the same every time: uniform in −1…1, by a linear congruence. */
@@ -32,6 +32,56 @@ export async function gradientErrors({ variables, given = {}, build, step = 1e-2
   const inputs = Object.entries(variables).map(([name, { dims }]) => graph.input(name, 'float32', dims));
   const others = Object.entries(given).map(([name, { dtype, dims }]) => graph.input(name, dtype, dims));
   const results = [build(graph, inputs, others)].flat<readonly (Tensor | readonly Tensor[])[]>();
+  const values = Object.values(variables).map(({ dims, value }, i) => {
+    const drawn = uniform(elementCount(dims), i);
+    return value ? drawn.map(value) : drawn;
+  });
+  return followed({ graph, results, inputs, values, given, step });
+}
+
+/**
+ * The same for all weights of a network, which it reads from `source`: they become inputs, with values by the hash rule. Weights whose
+ * gradient is small beside that of the others are measured by a tenth of these.
+ */
+export async function weightErrors(
+  build: (graph: Graph, source: WeightSource) => readonly Tensor[],
+  given: Feeds,
+  step: number,
+): Promise<Record<string, number>> {
+  const graph = new Graph('check');
+  const inputs: Tensor[] = [];
+  const hashed = hashWeights(1, { prelu: ['prelu'] });
+  const learning: Learning = {
+    has: () => true,
+    input(_, key, shape) {
+      inputs.push(graph.input(key, 'float32', shape));
+      return inputs.at(-1)!;
+    },
+    update: (key) =>
+      inputs.splice(
+        inputs.findIndex(({ name }) => name === key),
+        1,
+      ),
+  };
+  const results = build(graph, { ...hashed, learning });
+  const values = inputs.map(({ name, dims }) => hashed.read(name, dims));
+  const running = graph.inputs.filter((input) => !inputs.includes(input) && !(input.name in given));
+  const fixed = Object.fromEntries(running.map(({ name, dims }) => [name, float32(dims)]));
+  return followed({ graph, results, inputs, values, given: { ...given, ...fixed }, step, least: 0.1 });
+}
+
+interface Followed {
+  readonly graph: Graph;
+  readonly results: readonly Tensor[];
+  readonly inputs: readonly Tensor[];
+  readonly values: readonly Float32Array[];
+  readonly given: Feeds;
+  readonly step: number;
+  /** Share of the mean gradient below which none is measured by its own length. */
+  readonly least?: number;
+}
+
+async function followed({ graph, results, inputs, values, given, step, least = 0 }: Followed): Promise<Record<string, number>> {
   const weights = results.map(({ dims }, i) => uniform(elementCount(dims), 1000 + i));
   const terms = results.map((result, i) => {
     const weight = graph.constant({
@@ -48,10 +98,6 @@ export async function gradientErrors({ variables, given = {}, build, step = 1e-2
   for (const [i, gradient] of gradients.entries()) graph.output(`gradient.${i}`, gradient);
 
   const session = await createSession({ bytes: exportGraph(graph).bytes, name: 'gradient check' });
-  const values = Object.values(variables).map(({ dims, value }, i) => {
-    const drawn = uniform(elementCount(dims), i);
-    return value ? drawn.map(value) : drawn;
-  });
   const run = async (changed: readonly Float32Array[]) => {
     const feeds = Object.fromEntries(inputs.map(({ name, dims }, i) => [name, float32(dims, changed[i])]));
     return session.run({ ...given, ...feeds });
@@ -63,6 +109,8 @@ export async function gradientErrors({ variables, given = {}, build, step = 1e-2
   try {
     const found = await run(values);
     const errors: Record<string, number> = {};
+    const lengths = inputs.map((_, i) => length(found[`gradient.${i}`]!.data as Float32Array));
+    const mean = lengths.reduce((sum, each) => sum + each, 0) / lengths.length;
     for (const [i, { name }] of inputs.entries()) {
       const gradient = found[`gradient.${i}`]!.data as Float32Array;
       const direction = uniform(gradient.length, 500 + i);
@@ -70,7 +118,7 @@ export async function gradientErrors({ variables, given = {}, build, step = 1e-2
       const [ahead, behind] = [await weighted(moved(1)), await weighted(moved(-1))];
       const rise = (ahead - behind) / (2 * step);
       // A random direction sees about this much of a gradient; a single component may be near zero by chance.
-      const scale = Math.sqrt(dot(gradient, gradient) / 3);
+      const scale = Math.max(lengths[i]!, least * mean) / Math.sqrt(3);
       errors[name] = Math.abs(rise - dot(gradient, direction)) / (scale || 1);
     }
     return errors;
@@ -79,4 +127,5 @@ export async function gradientErrors({ variables, given = {}, build, step = 1e-2
   }
 }
 
+const length = (a: Float32Array): number => Math.sqrt(dot(a, a));
 const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
