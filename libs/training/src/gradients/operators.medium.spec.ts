@@ -75,6 +75,7 @@ const reductions = [
   check('Softmax', '2×3×4', ([a]) => op.softmax(a!)),
   check('Softmax along the middle', '2×3×4', ([a]) => op.softmax(a!, 1)),
   check('LogSoftmax', '2×5', ([a]) => op.logSoftmax(a!)),
+  check('LogSoftmax along the middle', '2×5×3', ([a]) => op.logSoftmax(a!, 1)),
 ];
 
 const layout = [
