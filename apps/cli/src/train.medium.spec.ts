@@ -103,7 +103,7 @@ describe('likeness train', () => {
       'an unknown task',
       { ...recipe, task: 'sculpture' },
       [],
-      /^error recipe_invalid: .*: task: is none of autoencoder.*, got "sculpture"\.\n$/,
+      /^error recipe_invalid: .*: task: is none of attributes, autoencoder, .*, got "sculpture"\.\n$/,
     ],
     [
       'a checkpoint that is not there',
