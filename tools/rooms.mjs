@@ -38,7 +38,7 @@ export const rooms = {
   inference: { imports: [], packages: ['onnxruntime-node'] },
   pipeline: { imports: ['models', 'inference'], packages: ['sharp', 'zod'] },
   portraits: { imports: [], packages: ['sharp'] },
-  training: { imports: ['graph', 'models', 'inference', 'pipeline'], packages: ['sharp', 'zod'] },
+  training: { imports: ['graph', 'models', 'inference', 'pipeline', 'evaluation'], packages: ['sharp', 'zod'] },
   evaluation: { imports: ['portraits', 'models', 'inference', 'pipeline'], packages: ['sharp'] },
 
   // the apps, where the columns meet

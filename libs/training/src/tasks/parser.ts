@@ -1,4 +1,5 @@
 /** Face parsing: cross-entropy over the classes of every pixel, in which small parts count more. */
+import { Confusion } from '@likeness/evaluation';
 import { Graph, op, Scope, type Tensor, type WeightSource } from '@likeness/graph';
 import { architectures, bisenetConfig, type BiSeNetConfig } from '@likeness/models';
 import { z } from 'zod';
@@ -49,14 +50,13 @@ export const parser = taskKind({
       },
       batch: async (_, random) => read(drawFrom(learned, batch, random)),
       async evaluate(trained) {
-        const overlaps = new Overlaps(config.n_classes);
+        const confusion = new Confusion(config.n_classes);
         const graph = new Graph('parser');
         graph.output('labels', op.argMax(logitsOf(graph, trained, network, batch, data.size), 1));
         const batches = inBatches(heldOut, batch).map(read);
-        await overBatches(graph, batches, ({ labels: found }, i) =>
-          overlaps.add(found!.data as BigInt64Array, batches[i]!['labels'] as BigInt64Array),
-        );
-        return { miou: overlaps.mean() };
+        const numbers = (labels: unknown) => Uint8Array.from(labels as BigInt64Array, Number);
+        await overBatches(graph, batches, ({ labels: found }, i) => confusion.add(numbers(batches[i]!['labels']), numbers(found!.data)));
+        return { miou: confusion.meanIou() };
       },
     };
   },
@@ -73,30 +73,4 @@ function logitsOf(
   const pictures = graph.input('pictures', 'uint8', [batch, side, side, 3]);
   const image = op.resizeBilinear(pixels(pictures, imagenetPixels), size, size);
   return op.resizeAlignCorners(architectures.coarseLogits(Scope.root(graph, weights), image, config), side, side);
-}
-
-/** Intersection over union per class, over all pictures together. */
-class Overlaps {
-  readonly #both: Float64Array;
-  readonly #either: Float64Array;
-
-  constructor(classes: number) {
-    this.#both = new Float64Array(classes);
-    this.#either = new Float64Array(classes);
-  }
-
-  add(found: BigInt64Array, wanted: BigInt64Array): void {
-    for (const [i, label] of wanted.entries()) {
-      const [a, b] = [Number(found[i]), Number(label)];
-      this.#either[a]! += 1;
-      if (a === b) this.#both[a]! += 1;
-      else this.#either[b]! += 1;
-    }
-  }
-
-  /** Over the classes that occur. */
-  mean(): number {
-    const shares = Array.from(this.#either, (union, label) => this.#both[label]! / union).filter((share) => !Number.isNaN(share));
-    return shares.reduce((sum, share) => sum + share, 0) / shares.length;
-  }
 }

@@ -1,13 +1,14 @@
 /** The face recogniser: identities are told apart by an angular margin (ArcFace, Deng et al. 2019). */
+import { rocAuc } from '@likeness/evaluation';
 import { Graph, Scope, type Tensor, type WeightSource } from '@likeness/graph';
 import { architectures, iresnetConfig, type IResNetConfig } from '@likeness/models';
+import { normalized } from '@likeness/pipeline';
 import { z } from 'zod';
 import { alignedFaces, faceSize, numberSubjects } from '../data/faces.ts';
 import { openPictures, PictureData } from '../data/open-pictures.ts';
 import { rasterBatch } from '../data/raster-file.ts';
 import { angularMarginLoss } from '../losses/angular-margin.ts';
 import type { Batch, Task } from '../trainer/task.ts';
-import { areaUnderRoc } from './area-under-roc.ts';
 import { drawFrom, inBatches } from './examples.ts';
 import { overBatches } from './held-out.ts';
 import { pixels, signedPixels } from './pixels.ts';
@@ -58,7 +59,7 @@ export const recognizer = taskKind({
       async evaluate(trained) {
         const graph = new Graph('recognizer');
         graph.output('embeddings', embeddingsOf(graph, trained, model.iresnet, batch));
-        const embedded: { subject: number; embedding: Float32Array }[] = [];
+        const embedded: Embedded[] = [];
         const batches = inBatches(heldOut, batch);
         await overBatches(
           graph,
@@ -69,7 +70,7 @@ export const recognizer = taskKind({
               embedded.push({ subject: subjects[index]!, embedding: all.slice(k * width, (k + 1) * width) });
           },
         );
-        return { auc: areaUnderRoc(embedded) };
+        return { auc: rocAuc(...likenesses(embedded)) };
       },
     };
   },
@@ -79,6 +80,21 @@ export const recognizer = taskKind({
 function embeddingsOf(graph: Graph, weights: WeightSource, config: IResNetConfig, batch: number): Tensor {
   const faces = pixels(graph.input('faces', 'uint8', [batch, faceSize, faceSize, 3]), signedPixels);
   return architectures.iresnet(Scope.root(graph, weights, 'recognizer'), faces, config);
+}
+
+interface Embedded {
+  readonly subject: number;
+  readonly embedding: Float32Array;
+}
+
+/** Cosines of all pairs of one subject, and of all pairs of two. */
+function likenesses(faces: readonly Embedded[]): [same: number[], other: number[]] {
+  const unit = faces.map(({ subject, embedding }) => ({ subject, embedding: normalized(embedding) }));
+  const pairs: [number[], number[]] = [[], []];
+  for (const [i, a] of unit.entries())
+    for (const b of unit.slice(i + 1))
+      pairs[a.subject === b.subject ? 0 : 1].push(a.embedding.reduce((sum, x, k) => sum + x * b.embedding[k]!, 0));
+  return pairs;
 }
 
 /** Left and right exchanged, in place. */
