@@ -1,6 +1,6 @@
 /** What frozen networks make of pictures, kept in one file as float16: read in no time and in any order. */
-import { closeSync, existsSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { openSync, readSync, writeSync } from 'node:fs';
+import { makeFile } from './make-file.ts';
 
 export class FeatureFile {
   /** Numbers of a record. */
@@ -22,23 +22,12 @@ export class FeatureFile {
       readonly onProgress: (done: number, total: number) => void;
     }, // prettier-ignore
   ): Promise<FeatureFile> {
-    if (!existsSync(path)) {
-      mkdirSync(dirname(path), { recursive: true });
-      const partial = `${path}.${process.pid}.partial`;
-      const descriptor = openSync(partial, 'w');
-      try {
-        for (let index = 0; index < count; index++) {
-          writeSync(descriptor, new Float16Array(await render(index)), 0, length * 2, index * length * 2);
-          onProgress(index + 1, count);
-        }
-        renameSync(partial, path);
-      } catch (error) {
-        rmSync(partial, { force: true });
-        throw error;
-      } finally {
-        closeSync(descriptor);
+    await makeFile(path, async (descriptor) => {
+      for (let index = 0; index < count; index++) {
+        writeSync(descriptor, new Float16Array(await render(index)), 0, length * 2, index * length * 2);
+        onProgress(index + 1, count);
       }
-    }
+    });
     return new FeatureFile(path, length);
   }
 

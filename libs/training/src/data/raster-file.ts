@@ -1,9 +1,10 @@
 /** Pictures as raw bytes of one size in one file, so that a step reads them in no time and in any order. */
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { TrainingError } from '../errors.ts';
+import { makeFile } from './make-file.ts';
 
 /** `picture`: three channels, resampled smoothly, the middle square. `labels`: one channel, whose values are kept. */
 export type RasterKind = 'picture' | 'labels';
@@ -55,24 +56,13 @@ export class RasterFile {
   ): Promise<RasterFile> {
     const bytes = size * size * channels;
     const path = join(cacheFolder, `${name}-${size}-${fingerprint(files)}.raw`);
-    if (!existsSync(path)) {
-      mkdirSync(cacheFolder, { recursive: true });
-      const partial = `${path}.${process.pid}.partial`;
-      const descriptor = openSync(partial, 'w');
-      try {
-        for (let i = 0; i < files.length; i += atOnce) {
-          const rasters = await Promise.all(files.slice(i, i + atOnce).map(async (_, j) => render(i + j)));
-          for (const [j, raster] of rasters.entries()) writeSync(descriptor, raster, 0, bytes, (i + j) * bytes);
-          onProgress?.(i + rasters.length, files.length);
-        }
-        renameSync(partial, path);
-      } catch (error) {
-        rmSync(partial, { force: true });
-        throw error;
-      } finally {
-        closeSync(descriptor);
+    await makeFile(path, async (descriptor) => {
+      for (let i = 0; i < files.length; i += atOnce) {
+        const rasters = await Promise.all(files.slice(i, i + atOnce).map(async (_, j) => render(i + j)));
+        for (const [j, raster] of rasters.entries()) writeSync(descriptor, raster, 0, bytes, (i + j) * bytes);
+        onProgress?.(i + rasters.length, files.length);
       }
-    }
+    });
     return new RasterFile(path, files.length, size, bytes);
   }
 
