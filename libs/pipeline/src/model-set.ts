@@ -90,6 +90,9 @@ const LATENTS_KEPT = 128 * 128;
 /** What the guidance compares. */
 const GUIDANCE_ROWS = 2;
 
+/** How prompts become tokens; a training that reads captions otherwise would teach other words. */
+export const promptTokenizer = { cleaning: 'huggingface-ftfy', addedTokens: [IMAGE_TOKEN, FACIAL_TOKEN] } as const;
+
 export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels {
   readonly pack: ConsistentIdPack;
   readonly networks: PackNetworks;
@@ -142,7 +145,7 @@ export class ModelSet implements ParsingModels, EmbeddingModels, DiffusionModels
   visualProjection = () => this.#session('visual projection', () => this.networks.visualProjection());
   fuse = () => this.#session('fuse', () => this.networks.fuse());
 
-  tokenizer = () => this.#tokenizer('tokenizer', { cleaning: 'huggingface-ftfy', addedTokens: [IMAGE_TOKEN, FACIAL_TOKEN] });
+  tokenizer = () => this.#tokenizer('tokenizer', promptTokenizer);
 
   /** It pads with "!". The reference forgets to tell it the facial marker, and its published weights were used so. */
   tokenizer2 = () => this.#tokenizer('tokenizer_2', { cleaning: 'huggingface-ftfy', addedTokens: [IMAGE_TOKEN], padToken: '!' });

@@ -36,7 +36,7 @@ function countWords(captions: Iterable<string>): Word[] {
   const pattern = new RegExp(WORD, 'gu');
   const counts = new Map<string, number>();
   for (const caption of captions)
-    for (const word of cleaners.huggingface(caption).match(pattern) ?? []) counts.set(word, (counts.get(word) ?? 0) + 1);
+    for (const word of cleaners['huggingface-ftfy'](caption).match(pattern) ?? []) counts.set(word, (counts.get(word) ?? 0) + 1);
   return [...counts].map(([word, count]) => ({ pieces: bytePieces(word), count }));
 }
 

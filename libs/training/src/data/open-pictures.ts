@@ -24,13 +24,19 @@ export interface OpenPictures {
 }
 
 interface Opening {
+  /** Examples that a held-out measurement takes at a time, where it does: as many pictures must be held out. */
+  readonly batch?: number;
   readonly data: z.infer<typeof PictureData>;
   readonly path: (path: string) => string;
   readonly onPrepare: (what: string, done: number, total: number) => void;
 }
 
 /** @throws TrainingError `dataset_invalid` */
-export async function openPictures({ data, path, onPrepare }: Opening): Promise<OpenPictures> {
+export async function openPictures({ batch = 1, data, path, onPrepare }: Opening): Promise<OpenPictures> {
+  if (data.held_out < batch) {
+    const message = `held_out is ${data.held_out}, less than the batch of ${batch} that is measured with at a time.`;
+    throw new TrainingError('dataset_invalid', message, { held_out: data.held_out, batch });
+  }
   const folder = path(data.folder);
   const records = readFgid(folder);
   const cacheFolder = `${folder}/.cache`;

@@ -22,7 +22,7 @@ export const attributes = taskKind({
   data: PictureData,
   model: Model,
   async create({ batch, data, model, path, onPrepare }): Promise<Task> {
-    const { records, pictures, learned, heldOut } = await openPictures({ data, path, onPrepare });
+    const { records, pictures, learned, heldOut } = await openPictures({ batch, data, path, onPrepare });
     const vectors = readVectors(path(data.folder));
     const numbers = [...vectors.values()][0]!.length;
     const config = iresnetConfig({ ...model.iresnet, num_features: numbers });

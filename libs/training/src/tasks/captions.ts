@@ -1,10 +1,9 @@
 /** From what a picture's JSON says to the text that a text encoder reads. */
 import {
   ClipTokenizer,
-  FACIAL_TOKEN,
-  IMAGE_TOKEN,
   loadClipTokenizer,
   markPrompt,
+  promptTokenizer,
   regionNames,
   type MarkedPrompt,
   type RegionName,
@@ -13,8 +12,7 @@ import { readFgid, type FgidRecord } from '../data/fgid.ts';
 import { Random } from '../random.ts';
 
 /** As the pipeline opens it. */
-export const openTokenizer = (folder: string): Promise<ClipTokenizer> =>
-  loadClipTokenizer(folder, { cleaning: 'huggingface', addedTokens: [IMAGE_TOKEN, FACIAL_TOKEN] });
+export const openTokenizer = (folder: string): Promise<ClipTokenizer> => loadClipTokenizer(folder, promptTokenizer);
 
 /** What the pictures' looks add to every other caption, where they are known (`appearance`): real captions speak of hair and skin at times. */
 const appearanceShare = 0.5;
@@ -39,7 +37,7 @@ export function detailed(
 
 /** The texts of a data set as the trainings say them, each picture's once as it is and once with a sentence about the face: for a vocabulary of its own. */
 export function* textsOf(folder: string): Generator<string> {
-  const tokenizer = new ClipTokenizer({ cleaning: 'huggingface', addedTokens: [IMAGE_TOKEN, FACIAL_TOKEN] });
+  const tokenizer = new ClipTokenizer(promptTokenizer);
   for (const [index, record] of readFgid(folder).entries()) {
     const random = new Random(0, 'text', index);
     const caption = captionOf(record, random);

@@ -70,12 +70,13 @@ export const consistentId = taskKind({
   data: Data,
   model: Model,
   async create({ batch, seed, data, model, from, path, onPrepare }): Promise<Task> {
-    const open = await openPictures({ data, path, onPrepare });
+    const open = await openPictures({ batch, data, path, onPrepare });
     const labels = await openLabels(open, onPrepare);
     const { records, pictures, learned, heldOut } = open;
     const tokenizer = await openTokenizer(path(model.tokenizer));
     const isReference = (index: number) => !data.plain_references || records[index]!.more['plain'] === true;
     const networks = { vision: model.image_encoder, imageEncoder: from('image_encoder'), recognizer: from('recognizer') };
+    for (const frozen of ['vae', 'text_encoder', 'unet']) from(frozen); // without a start they would be noise, and stay it
     const seen = await openReferences(open, labels, [...records.keys()].filter(isReference), networks, (done, total) =>
       onPrepare('references', done, total),
     );

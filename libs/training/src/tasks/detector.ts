@@ -37,7 +37,7 @@ export const detector = taskKind({
   data: PictureData,
   model: Model,
   async create({ batch, seed, data, model, path, onPrepare }): Promise<Task> {
-    const open = await openPictures({ data, path, onPrepare });
+    const open = await openPictures({ batch, data, path, onPrepare });
     const labels = await openLabels(open, onPrepare);
     const { pictures, records, learned, heldOut } = open;
     const { size } = data;
@@ -109,7 +109,12 @@ export const detector = taskKind({
             }
           },
         );
-        return { recall: found.faces / found.of, landmark_error: found.error / found.faces, false_alarms: found.alarms / found.empty };
+        const shares = {
+          recall: [found.faces, found.of],
+          landmark_error: [found.error, found.faces],
+          false_alarms: [found.alarms, found.empty],
+        };
+        return Object.fromEntries(Object.entries(shares).flatMap(([name, [part, of]]) => (of === 0 ? [] : [[name, part! / of!]])));
       },
     };
   },

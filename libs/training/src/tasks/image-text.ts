@@ -1,7 +1,6 @@
 /** The image–text encoder: two towers learn to bring a picture and its caption together (Radford et al. 2021). */
 import { Graph, op, Scope, type Tensor, type WeightSource } from '@likeness/graph';
 import { architectures, clipTextConfig, clipVisionConfig, type ClipTextConfig, type ClipVisionConfig } from '@likeness/models';
-import { loadClipTokenizer } from '@likeness/pipeline';
 import { z } from 'zod';
 import { openPictures, PictureData } from '../data/open-pictures.ts';
 import { rasterBatch } from '../data/raster-file.ts';
@@ -9,7 +8,7 @@ import { contrastiveLoss } from '../losses/contrastive.ts';
 import { unit } from '../losses/unit.ts';
 import { Random } from '../random.ts';
 import type { Batch, Task } from '../trainer/task.ts';
-import { captionOf } from './captions.ts';
+import { captionOf, openTokenizer } from './captions.ts';
 import { drawFrom, inBatches } from './examples.ts';
 import { overBatches } from './held-out.ts';
 import { clipPixelScale, pixels } from './pixels.ts';
@@ -28,8 +27,8 @@ export const imageText = taskKind({
   data: PictureData,
   model: Model,
   async create({ batch, seed, data, model, path, onPrepare }): Promise<Task> {
-    const { records, pictures, learned, heldOut } = await openPictures({ data, path, onPrepare });
-    const tokenizer = await loadClipTokenizer(path(model.tokenizer), { cleaning: 'huggingface' });
+    const { records, pictures, learned, heldOut } = await openPictures({ batch, data, path, onPrepare });
+    const tokenizer = await openTokenizer(path(model.tokenizer));
     const read = (indices: readonly number[], random: Random): Batch => ({
       pictures: rasterBatch(pictures, indices),
       input_ids: BigInt64Array.from(indices.flatMap((index) => tokenizer.encodePadded(captionOf(records[index]!, random))).map(BigInt)),

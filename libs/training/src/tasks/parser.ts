@@ -28,7 +28,7 @@ export const parser = taskKind({
   data: PictureData,
   model: Model,
   async create({ batch, data, model: { bisenet: config, size, small_part_weight }, path, onPrepare }): Promise<Task> {
-    const open = await openPictures({ data, path, onPrepare });
+    const open = await openPictures({ batch, data, path, onPrepare });
     const labels = await openLabels(open, onPrepare);
     const { pictures, learned, heldOut } = open;
     const weights = Array.from({ length: config.n_classes }, (_, label) => (largeParts.includes(label) ? 1 : small_part_weight));

@@ -30,7 +30,7 @@ export const recognizer = taskKind({
   data: PictureData,
   model: Model,
   async create({ batch, seed, data, model, path, onPrepare }): Promise<Task> {
-    const open = await openPictures({ data, path, onPrepare });
+    const open = await openPictures({ batch, data, path, onPrepare });
     const { learned, heldOut, records } = open;
     const faces = await alignedFaces(open, { seed, jitter: model.jitter, onProgress: (done, total) => onPrepare('faces', done, total) });
     const { subjects, count } = numberSubjects(records);

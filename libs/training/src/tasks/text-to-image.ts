@@ -36,8 +36,8 @@ const Model = z.strictObject({
 export const textToImage = taskKind({
   data: PictureData,
   model: Model,
-  async create({ batch, seed, data, model, path, onPrepare }): Promise<Task> {
-    const { records, pictures, learned, heldOut } = await openPictures({ data, path, onPrepare });
+  async create({ batch, seed, data, model, from, path, onPrepare }): Promise<Task> {
+    const { records, pictures, learned, heldOut } = await openPictures({ batch, data, path, onPrepare });
     const tokenizer = await openTokenizer(path(model.tokenizer));
     const elements = latentElements(model.vae, data.size);
 
@@ -57,6 +57,7 @@ export const textToImage = taskKind({
 
     return {
       build(graph, parameters) {
+        from('vae'); // what is frozen must come from somewhere
         parameters.freeze(/^vae\./).zero(/^unet\.conv_out\./);
         const { prediction, latents } = network(graph, parameters);
         return { loss: weightedError(prediction, latents) };
