@@ -2,7 +2,7 @@
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DirectoryInUse } from './stack/data-directory.ts';
-import { runDemo, startReceiver } from './stack/demo.ts';
+import { runDemo, sayLikeness, startReceiver } from './stack/demo.ts';
 import { parseStartOptions, UsageError, type StartOptions } from './stack/options.ts';
 import { startStack } from './stack/stack.ts';
 
@@ -17,21 +17,24 @@ async function main(options: StartOptions): Promise<number> {
   const stack = await starting;
   try {
     if (receiver) {
+      const image = options.image ?? fileURLToPath(new URL('../samples/portrait.jpg', import.meta.url));
       const demo = runDemo({
         url: stack.url,
         apiKey: stack.connection().api_key,
         webhookSecret: stack.connection().webhook_secret,
-        image: options.image ?? fileURLToPath(new URL('../samples/portrait.jpg', import.meta.url)),
+        image,
         prompt: options.prompt,
         seed: options.seed,
         outDir: join(stack.directory.path, 'portraits'),
         receiver,
         say,
       });
-      if ((await Promise.race([demo, interrupted])) === 'interrupted') {
+      const made = await Promise.race([demo, interrupted]);
+      if (made === 'interrupted') {
         say('interrupted: the job goes on with the next start');
         return 130;
       }
+      await sayLikeness(options.pack, image, made, say);
       if (options.once) return 0;
     }
     say(`ready ${stack.url}`);

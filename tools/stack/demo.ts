@@ -4,6 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Generation, GenerationEvent } from '@likeness/contracts';
+import { openStages, packFolders, weightsFolder } from '@likeness/pipeline';
 import { Webhook } from 'standardwebhooks';
 
 export interface Receiver {
@@ -98,4 +99,25 @@ export async function runDemo(demo: DemoRequest): Promise<string[]> {
   const webhook = await demo.receiver.received(generation.id, demo.webhookSecret, 15_000);
   demo.say(`webhook    ${webhook.type}, status ${webhook.data.status}, signature verified`);
   return paths;
+}
+
+/** Says how much the faces of portraits look like that of their reference, by the pack's own recogniser; nothing where the pack is not trained. */
+export async function sayLikeness(
+  pack: string,
+  reference: string,
+  portraits: readonly string[],
+  say: (line: string) => void,
+): Promise<void> {
+  const stages = await openStages(pack, { packDirs: packFolders(process.env), weightsFolder: weightsFolder(process.env) });
+  try {
+    if (!stages.pack.manifest.trained) return;
+    for (const path of portraits) {
+      const similarity = await stages.compareFaces(await readFile(reference), await readFile(path));
+      say(
+        `identity   ${similarity === null ? `no face found in ${basename(path)}` : `${similarity.toFixed(2)} alike (cosine of the two faces; see README)`}`,
+      );
+    }
+  } finally {
+    await stages.release();
+  }
 }

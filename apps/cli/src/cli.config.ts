@@ -5,6 +5,9 @@ import { ownPacks, packFolders, weightsFolder } from '@likeness/pipeline';
 /** Where the command line keeps what it remembers: `$XDG_CONFIG_HOME/likeness`, by default `~/.config/likeness`. */
 export const configFolder = (): string => join(process.env['XDG_CONFIG_HOME'] || join(homedir(), '.config'), 'likeness');
 
+/** The pack of commands that name none. */
+export const DEFAULT_PACK = 'sketch';
+
 /** Folders with packs, and where a new one goes: see `packFolders` and `ownPacks`. */
 export const packDirs = (): readonly string[] => packFolders(process.env);
 export const newPacksFolder = (): string => ownPacks(process.env);

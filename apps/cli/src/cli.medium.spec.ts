@@ -1,15 +1,17 @@
 import { spawn } from 'node:child_process';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { readManifest } from '@likeness/models';
 import { writeNanoDraft } from './testing/nano-draft.ts';
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 const portrait = fileURLToPath(new URL('../../../samples/portrait.jpg', import.meta.url));
+const another = fileURLToPath(new URL('../../../samples/another.jpg', import.meta.url));
 
 const like = (pattern: RegExp): unknown => expect.stringMatching(pattern);
 const containing = (part: string): unknown => expect.stringContaining(part);
@@ -22,7 +24,7 @@ afterAll(() => rm(dir, { recursive: true }));
 
 async function likeness(...args: string[]) {
   const child = spawn(process.execPath, ['--conditions=source', main, ...args], {
-    env: { ...process.env, XDG_CONFIG_HOME: join(dir, 'config'), XDG_CACHE_HOME: join(dir, 'cache') },
+    env: { ...process.env, XDG_CONFIG_HOME: join(dir, 'config'), XDG_CACHE_HOME: join(dir, 'cache'), PACKS_DIR: join(dir, 'packs') },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const [stdout, stderr, code] = await Promise.all([
@@ -148,6 +150,31 @@ describe('likeness models', () => {
     const tooSmall = ['--out', join(dir, 'other'), '--max-megabytes', '1'];
     expect((await likeness('models', 'bundle', draft, ...tooSmall, ...documents)).stderr).toMatch(/bytes; 1000000 are allowed/);
   });
+});
+
+describe('likeness compare', () => {
+  it('says how much pictures look like a reference, and refuses a pack that cannot know', async () => {
+    await writeTrainedSketch(join(dir, 'packs'));
+    const { stdout, code } = await likeness('compare', '--image', portrait, '--pack', 'trained', portrait, another);
+    expect(code).toBe(0);
+    const rows = stdout.trimEnd().split('\n');
+    expect(rows).toEqual([like(/^ {2}1\.000 {2}\S+portrait\.jpg$/), like(/^ {1,2}-?0\.\d{3} {2}\S+another\.jpg$/)]);
+    expect(await likeness('compare', '--image', portrait, '--pack', 'sketch', another)).toMatchObject({
+      code: 3,
+      stderr: like(/^error measure_unavailable: The pack sketch is not trained/),
+    });
+    expect(await likeness('compare', '--image', join(dir, 'none.jpg'), '--pack', 'trained', another)).toMatchObject({
+      code: 2,
+      stderr: like(/^error image_unreadable: \S+none\.jpg cannot be read/),
+    });
+  });
+
+  /** Its numbers mean nothing, but it claims that they do. */
+  async function writeTrainedSketch(packs: string): Promise<void> {
+    const { manifest } = await readManifest('sketch');
+    await mkdir(join(packs, 'trained'), { recursive: true });
+    await writeFile(join(packs, 'trained/pack.json'), JSON.stringify({ ...manifest, name: 'trained', trained: true }));
+  }
 });
 
 describe('likeness jobs', () => {

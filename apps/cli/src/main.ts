@@ -2,6 +2,7 @@
 /** `likeness`: portraits on this machine without any server, models, golden cases, and jobs on a server. */
 import { Command } from 'commander';
 import { benchCommand } from './commands/bench.ts';
+import { compareCommand } from './commands/compare.ts';
 import { datasetCommand } from './commands/dataset.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { generateCommand } from './commands/generate.ts';
@@ -15,6 +16,7 @@ import { reportFailure } from './failure.ts';
 const program = new Command('likeness').description('Portraits that keep the person.');
 const commands = [
   generateCommand,
+  compareCommand,
   evaluateCommand,
   modelsCommand,
   datasetCommand,

@@ -52,6 +52,13 @@ describe('a session', () => {
     await session.release();
   });
 
+  it('takes numbers too small for a normal float as 0, so that they cost no more than others', async () => {
+    const session = await createSession({ bytes: addition('Mul'), threads: 1 });
+    const [small, ten] = [float32([1, 2], Float32Array.of(1e-39, 1)), float32([1, 2], Float32Array.of(10, 10))];
+    expect((await session.run({ a: small, b: ten }))['sum']!.data).toEqual(Float32Array.of(0, 10));
+    await session.release();
+  });
+
   it('refuses feeds that do not fit, by name', async () => {
     const session = await createSession({ bytes: addition(), name: 'adder', threads: 1 });
     const good = float32([1, 2]);

@@ -28,6 +28,7 @@ export const noopStages = (pack: Pack): Stages => ({
   },
   preview: async () => blankPicture(1, 1),
   identitySimilarity: async () => null,
+  compareFaces: async () => null,
   warmUp: async () => {},
   release: async () => {},
 });

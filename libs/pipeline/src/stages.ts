@@ -4,7 +4,7 @@ import { loadPack, type Pack } from '@likeness/models';
 import { previewPicture } from './diffusion/preview.ts';
 import { samplePortrait, type SampledPortraits, type SampleHooks, type SamplePortraitInput } from './diffusion/sample-portrait.ts';
 import { embedIdentity, type EmbeddedIdentity, type EmbedIdentityInput } from './embedding/embed-identity.ts';
-import { identitySimilarity } from './embedding/identity-similarity.ts';
+import { compareFaces, identitySimilarity } from './embedding/identity-similarity.ts';
 import type { Picture } from './image/picture.ts';
 import { ModelSet, type Precision } from './model-set.ts';
 import { noopStages } from './noop.ts';
@@ -22,6 +22,8 @@ export interface Stages {
   preview(latents: FloatTensor): Promise<Picture>;
   /** Cosine between the face of an identity and that of a picture; null where the pack is not trained or the picture shows no face. */
   identitySimilarity(identity: Uint8Array, image: Uint8Array): Promise<number | null>;
+  /** The same for the faces of two pictures. */
+  compareFaces(one: Uint8Array, other: Uint8Array): Promise<number | null>;
   /** Loads what a stage needs at the pack's default size, so that its first job does not wait. */
   warmUp(stage: StageName): Promise<void>;
   /** Gives the models' memory back. */
@@ -58,6 +60,7 @@ export function stagesOf(models: ModelSet): Stages {
     samplePortrait: (input, hooks) => samplePortrait(models, input, hooks),
     preview: async (latents) => previewPicture(latents, await models.latentColours()),
     identitySimilarity: (identity, image) => identitySimilarity(models, identity, image),
+    compareFaces: (one, other) => compareFaces(models, one, other),
     warmUp: (stage) => models.warmUp(stage),
     release: () => models.release(),
   };

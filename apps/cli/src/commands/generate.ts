@@ -1,15 +1,13 @@
 /** `likeness generate`: the whole pipeline in this process. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { devices, type Device } from '@likeness/inference';
 import { generatePortraits, openStages, precisions, type GenerationOptions, type Precision, type StageName } from '@likeness/pipeline';
 import { Command, Option } from 'commander';
-import { convertedWeights, packDirs } from '../cli.config.ts';
-import { CliError } from '../failure.ts';
+import { convertedWeights, DEFAULT_PACK, packDirs } from '../cli.config.ts';
 import { ProgressLine } from '../progress-line.ts';
+import { readPicture } from '../read-picture.ts';
 import { withGenerationFlags, type GenerationFlags } from './generation-flags.ts';
-
-const DEFAULT_PACK = 'sketch';
 
 interface GenerateFlags extends GenerationFlags {
   readonly out: string;
@@ -40,7 +38,7 @@ export const generateCommand = () =>
     });
 
 async function generate(flags: GenerateFlags) {
-  const reference = await readReference(flags.image);
+  const reference = await readPicture(flags.image);
   const stages = await openStages(flags.pack ?? DEFAULT_PACK, {
     packDirs: packDirs(),
     weightsFolder: convertedWeights(),
@@ -102,14 +100,6 @@ async function generate(flags: GenerateFlags) {
     return result;
   } finally {
     await stages.release();
-  }
-}
-
-async function readReference(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    throw new CliError('image_unreadable', `${path} cannot be read: ${(cause as Error).message}`, { cause });
   }
 }
 

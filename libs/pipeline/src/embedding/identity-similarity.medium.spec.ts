@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ModelSet } from '../model-set.ts';
 import { parseFace } from '../parsing/parse-face.ts';
 import { embedIdentity } from './embed-identity.ts';
-import { identitySimilarity } from './identity-similarity.ts';
+import { compareFaces, identitySimilarity } from './identity-similarity.ts';
 
 let untrained: ModelSet;
 let trained: ModelSet;
@@ -34,5 +34,14 @@ describe('identitySimilarity', () => {
     expect(await identitySimilarity(untrained, identity, reference)).toBeNull();
     const faceless = await embedIdentity(trained, { reference, face: null, regions: [] });
     expect(await identitySimilarity(trained, faceless.identity, reference)).toBeNull();
+  });
+});
+
+describe('compareFaces', () => {
+  it('says of two pictures what identitySimilarity says of an identity and a picture', async () => {
+    const other = await sharp(reference).flip().negate().png().toBuffer();
+    expect(await compareFaces(trained, reference, other)).toBe(await identitySimilarity(trained, identity, other));
+    expect(await compareFaces(trained, reference, reference)).toBeCloseTo(1, 4);
+    expect(await compareFaces(untrained, reference, reference)).toBeNull();
   });
 });
