@@ -34,7 +34,7 @@ export function readSafetensors(file: OpenFile): Map<string, StoredTensor> {
     if (typeof dtype !== 'string' || !isStoredType(dtype)) throw bad(key, `has the unknown element type ${shown(dtype)}`);
     const count = Array.isArray(shape) ? checkedCount(shape) : undefined;
     if (count === undefined) throw bad(key, `has the impossible shape ${shown(shape)}`);
-    if (!Array.isArray(offsets) || offsets.length !== 2 || checkedCount(offsets) === undefined) {
+    if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isOffset)) {
       throw bad(key, `has the impossible offsets ${shown(offsets)}`);
     }
     const [begin, end] = offsets as [number, number];
@@ -55,6 +55,8 @@ export function readSafetensors(file: OpenFile): Map<string, StoredTensor> {
   if (covered !== dataLength) throw bad('data', `${dataLength - covered} bytes belong to no tensor`);
   return tensors;
 }
+
+const isOffset = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -22,6 +22,24 @@ it('writes what the strict reader reads', () => {
   for (const [key, { shape, values }] of tensors) expect(checkpoint.read(key, shape)).toEqual(values);
   expect(checkpoint.place('a.weight')).toMatchObject({ byteLength: 16 }); // can be used where it lies
   checkpoint.close();
+});
+
+it('is read beyond four gigabytes', () => {
+  const path = join(folder, 'large.safetensors');
+  const large = 5 * 2 ** 30;
+  const header = JSON.stringify({
+    large: { dtype: 'U8', shape: [large], data_offsets: [0, large] },
+    last: { dtype: 'F32', shape: [2], data_offsets: [large, large + 8] },
+  });
+  const file = openSync(path, 'w');
+  writeSync(file, Buffer.concat([new Uint8Array(new BigUint64Array([BigInt(header.length)]).buffer), Buffer.from(header)]));
+  ftruncateSync(file, 8 + header.length + large); // a hole: no disk is written
+  writeSync(file, new Uint8Array(Float32Array.of(1, 2).buffer), 0, 8, 8 + header.length + large);
+  closeSync(file);
+  const checkpoint = openCheckpoint(path);
+  expect(checkpoint.read('last', [2])).toEqual(Float32Array.of(1, 2));
+  checkpoint.close();
+  rmSync(path);
 });
 
 it('rounds to halves', () => {
