@@ -26,6 +26,8 @@ describe('a face network of any size', () => {
   it('is what its tensors say', () => {
     expect(bisenetConfigOf(checkpointOf(parsing(rule, bisenet)))).toEqual(bisenet);
     expect(iresnetConfigOf(checkpointOf(recognition(rule, iresnet)))).toEqual(iresnet);
+    const halved = { ...iresnet, stem_stride: 2 } as const;
+    expect(iresnetConfigOf(checkpointOf(recognition(rule, halved)))).toEqual(halved);
     expect(scrfdConfigOf(checkpointOf(detection(rule, scrfd)))).toEqual(scrfd);
   });
 

@@ -23,6 +23,7 @@ const bisenetFile = z.object({
 
 const iresnetFile = z.object({
   stem_width: count.default(64),
+  stem_stride: z.literal([1, 2]).default(1),
   widths: stages.default([64, 128, 256, 512]),
   layers: stages,
   num_features: count.default(512),
@@ -56,8 +57,10 @@ export function bisenetConfigOf(source: WeightSource): BiSeNetConfig {
 }
 
 export function iresnetConfigOf(source: WeightSource): IResNetConfig {
-  const [num_features] = shapeOf(source, 'fc.weight', 2) as [number];
-  return { stem_width: widthIn(source)('conv1.weight'), ...stagesOf(source, ''), num_features };
+  const [num_features, inputs] = shapeOf(source, 'fc.weight', 2) as [number, number];
+  const sizes = stagesOf(source, '');
+  const places = inputs / sizes.widths[3]; // what four or five halvings leave of 112 × 112
+  return { stem_width: widthIn(source)('conv1.weight'), stem_stride: places === 4 * 4 ? 2 : 1, ...sizes, num_features };
 }
 
 export function scrfdConfigOf(source: WeightSource): ScrfdConfig {

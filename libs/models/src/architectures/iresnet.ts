@@ -7,6 +7,8 @@ type OfStages<T> = readonly [T, T, T, T];
 export interface IResNetConfig {
   /** Channels of the first convolution. */
   readonly stem_width: number;
+  /** Its stride: 1 in ArcFace's own; 2 for small networks, which sees half as many pixels in every stage. */
+  readonly stem_stride: 1 | 2;
   /** Channels of the stages. */
   readonly widths: OfStages<number>;
   /** Blocks per stage: [3, 4, 14, 3] is iresnet50. */
@@ -18,13 +20,13 @@ export interface IResNetConfig {
 export const iresnetIgnored = [/\.num_batches_tracked$/];
 
 /** image [B, 3, 112, 112] in −1…1 → embedding [B, num_features], not of unit length. */
-export function iresnet(s: Scope, image: Tensor, { stem_width, widths, layers, num_features }: IResNetConfig): Tensor {
-  let x = conv(s.at('conv1'), image, stem_width, 3, { bias: false }); // [B, stem, 112, 112]
+export function iresnet(s: Scope, image: Tensor, { stem_width, stem_stride, widths, layers, num_features }: IResNetConfig): Tensor {
+  let x = conv(s.at('conv1'), image, stem_width, 3, { stride: stem_stride, bias: false }); // [B, stem, H, W]
   x = prelu(s.at('prelu'), batchNorm(s.at('bn1'), x));
   for (const [stage, depth] of layers.entries()) {
     for (let i = 0; i < depth; i++) x = block(s.at(`layer${stage + 1}`, i), x, widths[stage]!, i === 0 ? 2 : 1); // [B, C, H/2, W/2]
   }
-  x = op.reshape(batchNorm(s.at('bn2'), x), [image.dims[0]!, -1]); // [B, C·7·7]
+  x = op.reshape(batchNorm(s.at('bn2'), x), [image.dims[0]!, -1]); // [B, C·7·7], or C·4·4
   return batchNorm(s.at('features'), linear(s.at('fc'), x, num_features)); // [B, num_features]
 }
 
