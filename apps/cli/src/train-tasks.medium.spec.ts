@@ -138,7 +138,7 @@ describe('trainings on drawn people', () => {
     };
     const noise = { prediction_type: 'v_prediction', rescale_betas_zero_snr: true };
     const { seen } = await train('text-to-image', {
-      model: { ...base, noise: { ...noise, snr_gamma: 5 } },
+      model: { ...base, noise: { prediction_type: 'v_prediction', snr_gamma: 5 } },
       from: { vae: 'vae.safetensors' },
       output: { unet: 'unet.safetensors', text_encoder: 'text_encoder.safetensors' },
     });

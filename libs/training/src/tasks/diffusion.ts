@@ -19,6 +19,11 @@ export const Noise = z
     /** A timestep of a higher signal-to-noise ratio counts as one of this (Hang et al. 2023); all count the same without it. */
     snr_gamma: z.number().positive().optional(),
   })
+  .refine((noise) => noise.snr_gamma === undefined || !noise.rescale_betas_zero_snr, {
+    path: ['snr_gamma'],
+    message:
+      'would leave the last timesteps without weight, since rescale_betas_zero_snr takes their ratio to 0, and sampling begins there',
+  })
   .transform((noise) => ({ ...noise, alphas: cumulativeAlphas(noise) }));
 export type Noise = z.infer<typeof Noise>;
 
