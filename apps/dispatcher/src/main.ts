@@ -21,6 +21,7 @@ import { keepTenants } from './keep-tenants.ts';
 import { BATCH, millisecondsToNext, relayOutbox } from './relay-outbox.ts';
 import { removeData } from './remove-data.ts';
 import { sweepOrphans, sweepRetention } from './sweep-retention.ts';
+import { showServers } from './server-figures.ts';
 import type { Parts } from './parts.ts';
 
 const BATCHES_PAUSE_MS = 50;
@@ -35,6 +36,7 @@ const queues = Object.fromEntries(QUEUES.map((name) => [name, openQueue(name, co
 const metrics = new Metrics('dispatcher');
 const tracing = await startTracing('dispatcher', config.OTEL_EXPORTER_OTLP_ENDPOINT);
 const parts: Parts = { config, log, db, store, egress, links: linksOf(config), queues, tracing, figures: figuresOf(metrics) };
+showServers(metrics, db, config);
 
 const app = await NestFactory.createApplicationContext(DispatcherModule.with(parts), { logger: false, abortOnError: false });
 app.get<Queue>(getQueueToken('webhooks')).on('error', onError); // Nest's own, beside ours; an error that nobody listens for is printed as it is

@@ -1,7 +1,7 @@
 /** The queue as Prometheus sees it, read from the database at every scrape. */
 import { QUEUES } from '@likeness/contracts';
 import { many, sql, type Db } from '@likeness/platform/db';
-import type { Metrics } from '@likeness/platform/telemetry';
+import { onceASecond, type Metrics } from '@likeness/platform/telemetry';
 import { z } from 'zod';
 import { readQueueState } from './queue-state.ts';
 
@@ -38,12 +38,3 @@ const readOutbox = (db: Db): Promise<z.infer<typeof OutboxRow>[]> =>
                coalesce(extract(epoch FROM now() - min(available_at) FILTER (WHERE available_at <= now())), 0)::float8 AS lag_seconds
           FROM unnest(${[...QUEUES]}::text[]) AS queue LEFT JOIN outbox USING (queue) GROUP BY queue`,
   );
-
-/** Several gauges of one scrape share one reading. */
-function onceASecond<T>(read: () => Promise<T>): () => Promise<T> {
-  let known: { until: number; value: Promise<T> } | undefined;
-  return () => {
-    if (!known || known.until <= Date.now()) known = { until: Date.now() + 1_000, value: read() };
-    return known.value;
-  };
-}

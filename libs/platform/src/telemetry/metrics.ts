@@ -24,6 +24,15 @@ export interface Reading {
   readonly value: number;
 }
 
+/** Several gauges of one scrape share one reading. */
+export function onceASecond<T>(read: () => Promise<T>): () => Promise<T> {
+  let known: { until: number; value: Promise<T> } | undefined;
+  return () => {
+    if (!known || known.until <= Date.now()) known = { until: Date.now() + 1_000, value: read() };
+    return known.value;
+  };
+}
+
 /** The metrics of a process. Labels have few values: classes, stages, codes, routes as patterns; never an id. */
 export class Metrics {
   readonly #registry = new Registry();
@@ -71,6 +80,7 @@ export class Metrics {
       registers: [this.#registry],
       async collect() {
         this.reset();
+        if (labelNames.length === 0) this.remove(); // which reset has set to 0
         const readings = await Promise.resolve()
           .then(read)
           .catch(() => []);

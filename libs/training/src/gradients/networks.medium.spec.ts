@@ -143,7 +143,9 @@ const networks: Record<string, Network> = {
   'the recogniser': {
     smooth: false,
     given: { image: drawn(6, 3, 32, 32) },
-    build: (s, x) => [architectures.iresnet(s, x('image'), { stem_width: 4, widths: [4, 4, 8, 8], layers: [1, 1, 1, 1], num_features: 6 })],
+    build: (s, x) => [
+      architectures.iresnet(s, x('image'), { stem_width: 4, stem_stride: 1, widths: [4, 4, 8, 8], layers: [1, 1, 1, 1], num_features: 6 }),
+    ],
   },
   'the detector': {
     smooth: false,
