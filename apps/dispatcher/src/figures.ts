@@ -15,6 +15,7 @@ export function figuresOf(metrics: Metrics) {
       'Attempts at a webhook, by what came of them',
       ['outcome'],
       [0.01, 0.05, 0.1, 0.5, 1, 5, 15],
+      ['succeeded', 'pending', 'failed', 'exhausted'].map((outcome) => ({ outcome })),
     ),
     repaired: metrics.counter('likeness_repairs_total', 'What the reconciliation has put right', ['kind']),
     setUnknown: (count: number) => void (unknown = count),

@@ -47,6 +47,7 @@ export async function startWorker(
       'Attempts at a stage from the claim to the end, by what came of them',
       ['stage', 'outcome'],
       STAGE_BUCKETS,
+      stages.flatMap((stage) => ['completed', 'will_retry', 'failed'].map((outcome) => ({ stage, outcome }))),
     ),
   };
   const { db, store, signals, tracing, drain } = parts;

@@ -60,14 +60,16 @@ export class Metrics {
     return (labels, by = 1) => counter.inc(labels, by);
   }
 
-  /** Seconds, in `buckets` of seconds. */
+  /** Seconds, in `buckets` of seconds. `known` labels are there from the start: a rate does not see the first of what was not. */
   histogram(
     name: string,
     help: string,
     labelNames: readonly string[],
     buckets: readonly number[],
+    known: readonly Labels[] = [],
   ): (labels: Labels, seconds: number) => void {
     const histogram = new Histogram({ name, help, labelNames: [...labelNames], buckets: [...buckets], registers: [this.#registry] });
+    for (const labels of known) histogram.zero(labels);
     return (labels, seconds) => histogram.observe(labels, seconds);
   }
 
