@@ -153,7 +153,7 @@ function inEveryPrecision(x: number): number {
   return Math.abs(value[0]) < 2 ** -14 ? 0 : value[0];
 }
 
-/** Stands for SCRFD: scores, boxes and landmarks of three strides. One cell has the face of a portrait, by its bias. */
+/** Stands for SCRFD: scores, boxes and landmarks of three strides. Some cell has a face in every portrait, by their bias. */
 export function tinyDetector(): Uint8Array {
   const graph = new Graph('detector');
   const image = graph.input('input.1', 'float32', [1, 3, 640, 640]);
@@ -172,7 +172,7 @@ export function tinyDetector(): Uint8Array {
     const seen = op.conv2d(image, constant(`stem.${stride}`, [4, 3, stride, stride], 0.5), undefined, { stride });
     const head = (name: string, channels: number, scale: number) =>
       op.conv2d(seen, constant(`${name}.${stride}`, [channels, 4, 1, 1], scale), undefined);
-    outputs.score.push(op.sigmoid(op.sub(flat(head('score', 2, 2), 1), 2)));
+    outputs.score.push(op.sigmoid(op.sub(flat(head('score', 2, 2), 1), 1)));
     outputs.bbox.push(op.add(op.mul(flat(head('bbox', 8, 1), 4), 0.1), 3));
     outputs.kps.push(flat(head('kps', 20, 2), 10));
   }
