@@ -7,7 +7,7 @@ type OfStages<T> = readonly [T, T, T, T];
 export interface IResNetConfig {
   /** Channels of the first convolution. */
   readonly stem_width: number;
-  /** Its stride: 1 in ArcFace's own; 2 for small networks, which sees half as many pixels in every stage. */
+  /** Its stride: 1 in ArcFace's own; 2 halves the sides of every stage, which small networks on small faces do not miss. */
   readonly stem_stride: 1 | 2;
   /** Channels of the stages. */
   readonly widths: OfStages<number>;
