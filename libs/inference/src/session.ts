@@ -110,7 +110,7 @@ export async function createSession(options: SessionOptions): Promise<Session> {
 
 /**
  * Numbers below 1.2e-38 count as 0: products that meet them take up to ten times as long, and gradients do meet them (a training step
- * loses a fifth of its time). For the calling thread the runtime settles it with the first session of the process, so all of them say it.
+ * loses an eighth of its time). For the calling thread the runtime settles it with the first session of the process, so all of them say it.
  */
 const flushDenormals = { set_denormal_as_zero: '1' };
 
