@@ -52,7 +52,7 @@ const readDatabase = (db: Db) =>
     Database,
     sql`SELECT pg_database_size(current_database())::float8 AS bytes, count(*)::int AS connections,
                current_setting('max_connections')::int AS connection_limit,
-               coalesce(extract(epoch FROM now() - min(xact_start) FILTER (WHERE pid <> pg_backend_pid())), 0)::float8 AS oldest_transaction_seconds
+               coalesce(extract(epoch FROM clock_timestamp() - min(xact_start) FILTER (WHERE pid <> pg_backend_pid())), 0)::float8 AS oldest_transaction_seconds
           FROM pg_stat_activity WHERE datname = current_database()`,
   );
 
