@@ -4,9 +4,15 @@ import { describeVariables } from '@likeness/platform/config';
 import { packFolders } from '@likeness/pipeline';
 import { WorkerConfig } from '@likeness/worker';
 import { ApiVariables, readApiConfig } from '../apps/api/src/api.config.ts';
+import { SetupVariables } from '../apps/api/src/setup/setup.config.ts';
 import { DispatcherConfig } from '../apps/dispatcher/src/dispatcher.config.ts';
 
-const apps = { 'apps/api': ApiVariables, 'apps/dispatcher': DispatcherConfig, 'apps/*-worker': WorkerConfig };
+const apps = {
+  'apps/api, setup': SetupVariables,
+  'apps/api': ApiVariables,
+  'apps/dispatcher': DispatcherConfig,
+  'apps/*-worker': WorkerConfig,
+};
 
 /** `npx vitest run --project unit tools/configuration.spec.ts -u` writes it anew. */
 it('docs/configuration.md says what the schemas say', async () => {

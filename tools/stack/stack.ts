@@ -8,8 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { migrate, openDb, startEmbeddedPostgres } from '@likeness/platform/db';
 import { freePort } from '@likeness/platform/config';
+import { seedDefaultTenant } from '../../apps/api/src/setup/default-tenant.ts';
 import { openDataDirectory, writeAtomically, type DataDirectory } from './data-directory.ts';
-import { seedDefaultTenant } from './seed.ts';
 import { SupervisedProcess } from './supervise.ts';
 import type { StartOptions } from './options.ts';
 
@@ -66,7 +66,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     }
     await migrate(databaseUrl);
     const db = openDb(databaseUrl, { max: 1 });
-    const webhookSecret = await seedDefaultTenant(db, directory.secrets, options);
+    const { api_key: apiKey, admin_key: adminKey, webhook_secret } = directory.secrets;
+    const webhookSecret = await seedDefaultTenant(db, { apiKey, adminKey, webhookSecret: webhook_secret, limits: options });
     await db.close();
 
     const port = options.port === 0 ? await freePort() : options.port;

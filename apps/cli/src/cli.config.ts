@@ -14,3 +14,6 @@ export const newPacksFolder = (): string => ownPacks(process.env);
 
 /** Where converted weights are kept, for this command line and for workers on this machine. */
 export const convertedWeights = (): string => weightsFolder(process.env);
+
+/** The server and key that the environment names, for `likeness jobs` in a container or a script. */
+export const serverOfEnvironment = () => ({ url: process.env['LIKENESS_URL'], api_key: process.env['LIKENESS_API_KEY'] });

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { readManifest } from '@likeness/models';
 import { writeNanoDraft } from './testing/nano-draft.ts';
 
@@ -40,6 +40,24 @@ async function text(stream: AsyncIterable<Buffer>): Promise<string> {
   for await (const chunk of stream) chunks.push(chunk);
   return Buffer.concat(chunks).toString('utf8');
 }
+
+describe('likeness init', () => {
+  it('makes every secret once: a second run keeps them all, and one adds what a file lacks', async () => {
+    const out = join(dir, 'secrets.env');
+    expect(await likeness('init', '--out', out)).toMatchObject({ code: 0, stdout: `${out}: 10 secrets made, 0 kept\n` });
+    const first = await readFile(out, 'utf8');
+    const values = first.split('\n').filter((line) => /^[A-Z_]+=.{32,}$/.test(line));
+    expect(new Set(values.map((line) => line.slice(line.indexOf('=')))).size).toBe(10);
+    expect((await stat(out)).mode & 0o777).toBe(0o600);
+    expect(await likeness('init', '--out', out)).toMatchObject({ code: 0, stdout: `${out}: 0 secrets made, 10 kept\n` });
+    expect(await readFile(out, 'utf8')).toBe(first);
+
+    const older = `PORT=4100\nREDIS_PASSWORD=\n${values[0]}`;
+    await writeFile(out, older);
+    expect(await likeness('init', '--out', out)).toMatchObject({ code: 0, stdout: `${out}: 9 secrets made, 1 kept\n` });
+    expect(await readFile(out, 'utf8')).toContain(`${older}\n`);
+  });
+});
 
 describe('likeness generate', () => {
   const flags = ['generate', '--image', portrait, '--prompt', 'A man wearing a santa hat', '--seed', '7', '--steps', '3'];
@@ -290,6 +308,14 @@ describe('likeness jobs', () => {
       'POST /v1/generations/gen_x/cancel',
       'GET /v1/generations?limit=5&status=queued',
     ]);
+  });
+
+  it('talks to the server of the environment rather than to the remembered one', async () => {
+    vi.stubEnv('LIKENESS_URL', url).stubEnv('LIKENESS_API_KEY', 'lk_of_the_environment');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    answer = () => [200, generation('queued')];
+    expect(await likeness('jobs', 'get', 'gen_x')).toMatchObject({ code: 0 });
+    expect(seen.at(-1)).toMatchObject({ key: 'Bearer lk_of_the_environment' });
   });
 
   it('says that a server is not there', async () => {

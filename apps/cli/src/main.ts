@@ -6,6 +6,7 @@ import { compareCommand } from './commands/compare.ts';
 import { datasetCommand } from './commands/dataset.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { generateCommand } from './commands/generate.ts';
+import { initCommand } from './commands/init.ts';
 import { jobsCommand } from './commands/jobs.ts';
 import { loginCommand } from './commands/login.ts';
 import { modelsCommand } from './commands/models.ts';
@@ -15,6 +16,7 @@ import { reportFailure } from './failure.ts';
 
 const program = new Command('likeness').description('Portraits that keep the person.');
 const commands = [
+  initCommand,
   generateCommand,
   compareCommand,
   evaluateCommand,

@@ -1,8 +1,8 @@
-/** Which server `likeness jobs` talks to, kept in the user's configuration folder. */
+/** Which server `likeness jobs` talks to: the one of `LIKENESS_URL` and `LIKENESS_API_KEY`, else the one kept in the user's configuration folder. */
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { configFolder } from '../cli.config.ts';
+import { configFolder, serverOfEnvironment } from '../cli.config.ts';
 import { CliError } from '../failure.ts';
 
 const Connection = z.object({ url: z.url(), api_key: z.string().min(1) });
@@ -20,6 +20,8 @@ export async function saveConnection(connection: Connection): Promise<string> {
 }
 
 export async function loadConnection(): Promise<Connection> {
+  const ofEnvironment = Connection.safeParse(serverOfEnvironment());
+  if (ofEnvironment.success) return ofEnvironment.data;
   const file = connectionFile();
   const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT') throw new CliError('unauthenticated', 'No server is known yet: run `likeness login URL --key KEY` first.');

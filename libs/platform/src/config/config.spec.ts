@@ -44,6 +44,27 @@ describe('the environment', () => {
     });
   });
 
+  it.each([
+    ['SIGNING_SECRET', 'change-me-change-me-change-me-change-me'],
+    ['SIGNING_SECRET', 'x'.repeat(32)],
+    ['DATA_KEY_SECRET', '<32 random characters or more, please>'],
+    ['DATABASE_URL', 'postgres://postgres:postgres@db/likeness'],
+    ['REDIS_URL', 'redis://:redis@queue:6379'],
+    ['OBJECT_STORE_URL', 's3://minioadmin:minioadmin@objects:9000/likeness?ssl=false'],
+  ])('in production is refused with a %s that everybody knows', (name, value) => {
+    const random = {
+      ...good,
+      DATABASE_URL: 'postgres://u:9f86d081884c@h/d',
+      SIGNING_SECRET: '3f0c9a52b1e64d7788aa90c1d2e3f4a5',
+      DATA_KEY_SECRET: 'b1946ac92492d2347c6235b4d2611184',
+    };
+    const inProduction = { ...random, NODE_ENV: 'production' };
+    expect(() => loadConfig(schema, inProduction)).not.toThrow();
+    expect(() => loadConfig(schema, { ...inProduction, [name]: value })).toThrow(`  ${name} has a secret that everybody knows`);
+    expect(() => loadConfig(schema, { ...inProduction, [name]: value })).not.toThrow(value);
+    expect(() => loadConfig(schema, { ...random, [name]: value })).not.toThrow();
+  });
+
   it('is refused with every variable that is missing or wrong, and without a secret', () => {
     const load = () =>
       loadConfig(schema, {
