@@ -9,12 +9,11 @@ import { DispatcherConfig } from '../apps/dispatcher/src/dispatcher.config.ts';
 const ofTheChart = ['HOST', 'PORT', 'HEALTH_HOST', 'HEALTH_PORT', 'PUBLIC_URL', 'PACKS_DIR', 'WEIGHTS_DIR', 'KUBERNETES_SERVICE_HOST'];
 
 type Variables = Record<string, z.ZodType>;
-const settable = ({ shape }: z.ZodObject): Variables =>
-  Object.fromEntries(
-    Object.entries(shape).filter(
-      ([name, type]) => !ofTheChart.includes(name) && !(type.meta() as Partial<VariableMeta> | undefined)?.secret,
-    ),
-  );
+function settable(schema: z.ZodObject): Variables {
+  const variables: Variables = schema.shape;
+  const isOurs = (name: string, type: z.ZodType) => ofTheChart.includes(name) || (type.meta() as Partial<VariableMeta> | undefined)?.secret;
+  return Object.fromEntries(Object.entries(variables).filter(([name, type]) => !isOurs(name, type)));
+}
 const [ofApi, ofDispatcher, ofWorkers] = [settable(ApiVariables), settable(DispatcherConfig), settable(WorkerConfig)];
 const ofAll = Object.keys(ofWorkers).filter((name) => name in ofApi);
 
