@@ -6,7 +6,10 @@ import { ApiVariables } from '../apps/api/src/api.config.ts';
 import { DispatcherConfig } from '../apps/dispatcher/src/dispatcher.config.ts';
 
 /** Set by the image or the chart itself. */
-const ofTheChart = ['HOST', 'PORT', 'HEALTH_HOST', 'HEALTH_PORT', 'PUBLIC_URL', 'PACKS_DIR', 'WEIGHTS_DIR', 'KUBERNETES_SERVICE_HOST'];
+const ofTheChart = [
+  ...['HOST', 'PORT', 'HEALTH_HOST', 'HEALTH_PORT', 'PUBLIC_URL', 'PACKS_DIR', 'WEIGHTS_DIR'],
+  ...['POD_NAME', 'POD_NAMESPACE', 'KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT'],
+];
 
 type Variables = Record<string, z.ZodType>;
 function settable(schema: z.ZodObject): Variables {

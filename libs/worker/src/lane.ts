@@ -12,6 +12,7 @@ import type { Queue } from 'bullmq';
 import type { Drain } from './drain.ts';
 import { inferWith, type Infer } from './infer.ts';
 import { InferencePool } from './inference-pool.ts';
+import type { PodDeletionCost } from './pod-deletion-cost.ts';
 import { Presence } from './presence.ts';
 import type { WorkerConfig } from './worker.config.ts';
 import { CONSUMER, WorkerModule, type JobHandler } from './worker.module.ts';
@@ -38,6 +39,7 @@ export interface WorkerParts {
   readonly drain: Drain;
   /** The lanes of this process, whose stages may follow each other without a message. */
   readonly room: (stage: StageName) => Room | undefined;
+  readonly podCost: PodDeletionCost | undefined;
   readonly observe: (labels: { stage: StageName; outcome: StageOutcome }, seconds: number) => void;
 }
 
@@ -54,7 +56,7 @@ export interface Lane {
 }
 
 export async function openLane(stage: StageName, handler: StageHandler, parts: WorkerParts): Promise<Lane> {
-  const { config, log, drain, observe } = parts;
+  const { config, log, drain, observe, podCost } = parts;
   const { queue } = flow[stage];
   const workerId = newId('worker');
   const pool = new InferencePool(config, stage, queue, log);
@@ -71,8 +73,10 @@ export async function openLane(stage: StageName, handler: StageHandler, parts: W
     if (places.size === 0) void presence.show('busy');
     const { promise, resolve } = Promise.withResolvers<void>();
     places.add(promise);
+    podCost?.change(1);
     return () => {
       places.delete(promise);
+      podCost?.change(-1);
       resolve();
       if (places.size === 0 && !drain.begun.aborted) void presence.show('idle');
     };

@@ -11,9 +11,10 @@ import { checkQueue } from '@likeness/platform/queue';
 import { onShutdown, startHealthServer } from '@likeness/platform/service';
 import { openSignals } from '@likeness/platform/signals';
 import { openSealedStore } from '@likeness/platform/storage';
-import { createLogger, Metrics, startTracing } from '@likeness/platform/telemetry';
+import { createLogger, Metrics, startTracing, type Logger } from '@likeness/platform/telemetry';
 import { Drain } from './drain.ts';
 import { concurrencyOf, openLane, type Lane, type StageHandler, type WorkerParts } from './lane.ts';
+import { PodDeletionCost } from './pod-deletion-cost.ts';
 import type { WorkerConfig } from './worker.config.ts';
 
 const STAGE_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
@@ -42,6 +43,7 @@ export async function startWorker(
     tracing: await startTracing(name, config.OTEL_EXPORTER_OTLP_ENDPOINT),
     drain: new Drain(config.DRAIN_SECONDS * 1000),
     room: (stage) => lanes.get(stage)?.room(),
+    podCost: podCostOf(config, log),
     observe: metrics.histogram(
       'likeness_stage_duration_seconds',
       'Attempts at a stage from the claim to the end, by what came of them',
@@ -71,7 +73,7 @@ export async function startWorker(
     { name: 'the consumers', run: () => drain.run(() => all((lane) => lane.idle())), limitMs: drain.limitMs + 500 },
     { name: 'the inference processes', run: () => all(({ pool }) => pool.stop()) },
     { name: 'the queue', run: () => all((lane) => lane.close()) },
-    { name: 'the signals', run: () => signals.close() },
+    { name: 'the signals', run: async () => (parts.podCost?.stop(), signals.close()) },
     { name: 'the health port', run: () => health.close() },
     { name: 'the traces', run: () => tracing.close() },
     { name: 'the database', run: async () => (await all(({ presence }) => presence.leave()), db.close()) },
@@ -84,6 +86,13 @@ export async function startWorker(
   });
   log.info({ pack: config.DEFAULT_PACK, slots: config.WORKER_SLOTS, concurrency: concurrencyOf(config) }, 'ready');
   await all((lane) => lane.run());
+}
+
+function podCostOf(config: WorkerConfig, log: Logger): PodDeletionCost | undefined {
+  const { POD_NAME: name, POD_NAMESPACE: namespace, KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = config;
+  if (name === undefined) return undefined;
+  const address = host.includes(':') ? `[${host}]` : host;
+  return new PodDeletionCost({ name, namespace, server: new URL(`https://${address}:${port}`) }, log);
 }
 
 function assertReady({ pool }: Lane): void {

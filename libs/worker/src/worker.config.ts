@@ -1,5 +1,5 @@
 import { packFolders, weightsFolder } from '@likeness/pipeline';
-import { commonVariables, loadConfig, variable } from '@likeness/platform/config';
+import { commonVariables, loadConfig, port, variable } from '@likeness/platform/config';
 import { z } from 'zod';
 
 const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
@@ -37,6 +37,13 @@ export const WorkerConfig = z.object({
   WEIGHTS_DIR: variable(z.string().optional(), {
     description: 'a folder where converted weights are kept; default: `~/.cache/likeness/weights`',
   }),
+  POD_NAME: variable(z.string().optional(), {
+    description:
+      'the pod that a worker is, where Kubernetes shall take others first while it is at work; `podDeletionCost` of the chart sets it',
+  }),
+  POD_NAMESPACE: variable(z.string().default('default'), { description: 'its namespace' }),
+  KUBERNETES_SERVICE_HOST: variable(z.string().default('kubernetes.default.svc'), { description: 'Kubernetes’ API; Kubernetes sets it' }),
+  KUBERNETES_SERVICE_PORT: variable(port.default(443), { description: 'its port' }),
 });
 export type WorkerConfig = z.infer<typeof WorkerConfig> & { readonly packDirs: readonly string[]; readonly WEIGHTS_DIR: string };
 
