@@ -4,11 +4,12 @@ import { describeVariables } from '@likeness/platform/config';
 import { packFolders } from '@likeness/pipeline';
 import { WorkerConfig } from '@likeness/worker';
 import { ApiVariables, readApiConfig } from '../apps/api/src/api.config.ts';
-import { SetupVariables } from '../apps/api/src/setup/setup.config.ts';
+import { DataSecretVariables, SetupVariables } from '../apps/api/src/setup/setup.config.ts';
 import { DispatcherConfig } from '../apps/dispatcher/src/dispatcher.config.ts';
 
 const apps = {
-  'apps/api, setup': SetupVariables,
+  'apps/api, setup.js': SetupVariables,
+  'apps/api, change-data-secret.js': DataSecretVariables,
   'apps/api': ApiVariables,
   'apps/dispatcher': DispatcherConfig,
   'apps/*-worker': WorkerConfig,

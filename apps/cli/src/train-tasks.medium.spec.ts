@@ -25,6 +25,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 let dir: string;
 let text: object;
+let runs = 0;
 
 const size = 64;
 const bisenet = { stem_width: 4, widths: [4, 8, 8, 8], layers: [1, 1, 1, 1], context_width: 8, fusion_width: 8, head_width: 8 };
@@ -80,7 +81,10 @@ async function train(task: string, recipe: { model: object; from?: object; outpu
   const data = { folder: 'data', size, held_out: 6, ...recipe.data };
   await writeFile(file, JSON.stringify({ task, seed: 1, steps: 6, batch: 4, optimiser, threads: 1, ...recipe, data }));
   const seen: { loss: number; evaluation?: Readonly<Record<string, number>> | undefined }[] = [];
-  await trainRecipe(file, { directory: join(dir, 'runs', task), onProgress: ({ loss, evaluation }) => seen.push({ loss, evaluation }) });
+  await trainRecipe(file, {
+    directory: join(dir, 'runs', String(++runs)),
+    onProgress: ({ loss, evaluation }) => seen.push({ loss, evaluation }),
+  });
   expect(seen.every(({ loss }) => Number.isFinite(loss))).toBe(true);
   const { evaluation } = seen.at(-1)!;
   expect(Object.values(evaluation!).every(Number.isFinite)).toBe(true);
@@ -144,6 +148,16 @@ describe('trainings on drawn people', () => {
     });
     expect(Object.keys(seen.at(-1)!.evaluation!).every((name) => /^error_q[1-4]$/.test(name))).toBe(true);
     expect(clipTextGraph(stored('text_encoder.safetensors'), clipTextConfig(base.text_encoder)).outputs).toHaveLength(3);
+
+    // A text encoder that is not trained leaves the training as it came, and must come from somewhere.
+    const untrained = { model: { ...base, noise, train_text_encoder: false }, output: { text_encoder: 'text_encoder-after.safetensors' } };
+    await expect(train('text-to-image', { ...untrained, from: { vae: 'vae.safetensors' } })).rejects.toThrow(
+      /from\.text_encoder: is needed/,
+    );
+    await train('text-to-image', { ...untrained, from: { vae: 'vae.safetensors', text_encoder: 'text_encoder.safetensors' } });
+    const [came, left] = [stored('text_encoder.safetensors'), stored('text_encoder-after.safetensors')];
+    expect(came.keys.length).toBeGreaterThan(0);
+    for (const key of came.keys) expect(left.read(key, came.shape(key))).toEqual(came.read(key, came.shape(key)));
 
     const own = {
       adapter: { rank: 2 },

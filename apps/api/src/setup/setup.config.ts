@@ -6,7 +6,7 @@ const key = z
   .string()
   .refine((text) => parseApiKey(text) !== null, 'an API key is "lk_", 26 characters, "_" and 43 characters')
   .optional();
-const { DATABASE_URL, LOG_LEVEL } = commonVariables;
+const { DATABASE_URL, LOG_LEVEL, DATA_KEY_SECRET } = commonVariables;
 
 /** What the setup reads. `docs/configuration.md` is written from it. */
 export const SetupVariables = z.object({
@@ -30,3 +30,19 @@ export const SetupVariables = z.object({
 /** @throws ConfigError naming every variable that is missing or wrong */
 export const readSetupConfig = (env: Readonly<Record<string, string | undefined>> = process.env): z.infer<typeof SetupVariables> =>
   loadConfig(SetupVariables, env);
+
+/** What the change of DATA_KEY_SECRET reads. */
+export const DataSecretVariables = z.object({
+  DATABASE_URL,
+  LOG_LEVEL,
+  DATA_KEY_SECRET,
+  FORMER_DATA_KEY_SECRET: variable(z.string().min(32), {
+    description: 'wraps the keys now; `DATA_KEY_SECRET` is the one that takes its place',
+    secret: true,
+  }),
+});
+
+/** @throws ConfigError naming every variable that is missing or wrong */
+export const readDataSecretConfig = (
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): z.infer<typeof DataSecretVariables> => loadConfig(DataSecretVariables, env);

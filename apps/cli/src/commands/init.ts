@@ -10,11 +10,7 @@ const apiKey = (): string => newApiKey().key;
 
 /** In the order of the file. Hexadecimal where a value becomes a part of a URL. */
 const secrets: readonly (readonly [name: string, make: () => string, meaning: string])[] = [
-  [
-    'DATA_KEY_SECRET',
-    random,
-    'opens every stored object: whoever loses it has lost them, and it cannot be changed. Keep a copy elsewhere.',
-  ],
+  ['DATA_KEY_SECRET', random, 'opens every stored object: whoever loses it has lost them. Keep a copy elsewhere.'],
   ['SIGNING_SECRET', random, 'signs the links to artifacts'],
   ['POSTGRES_PASSWORD', random, 'of the database'],
   ['REDIS_PASSWORD', random, 'of the queue'],

@@ -16,7 +16,8 @@ export const commonVariables = {
     secret: true,
   }),
   DATA_KEY_SECRET: variable(z.string().min(32), {
-    description: 'wraps the keys that objects are encrypted under; the same for all processes, for good; at least 32 characters',
+    description:
+      'wraps the keys that objects are encrypted under; the same for all processes; whoever loses it has lost the objects; at least 32 characters',
     secret: true,
   }),
   LOG_LEVEL: variable(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'), { description: 'how much is logged' }),

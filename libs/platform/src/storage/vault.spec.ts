@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createVault } from './vault.ts';
+import { createVault, rewrapKey } from './vault.ts';
 
 const vault = createVault('a secret of the installation, long enough');
 const face = Buffer.from('the bytes of a face, the bytes of a face');
@@ -44,5 +44,16 @@ describe('the vault', () => {
     const of = (tenant: string, text: string) => Buffer.from(vault.fingerprint(tenant, text)).toString('hex');
     expect(of('ten_a', 'face')).toBe(of('ten_a', 'face'));
     expect(new Set([of('ten_a', 'face'), of('ten_b', 'face'), of('ten_a', 'fac')]).size).toBe(3);
+  });
+
+  it('hands its keys over to another secret, once or twice, and to no stranger', () => {
+    const [before, after] = ['a secret of the installation, long enough', 'the next secret of the installation, as long'];
+    const key = vault.newKey();
+    const sealed = vault.seal(key, 't/a', face);
+    const handed = rewrapKey(key, before, after);
+    expect(Buffer.from(createVault(after).unseal(handed, 't/a', sealed))).toEqual(face);
+    expect(() => vault.unseal(handed, 't/a', sealed)).toThrow();
+    expect(rewrapKey(handed, before, after)).toBe(handed);
+    expect(() => rewrapKey(key, 'a secret of somebody else, long enough too', after)).toThrow();
   });
 });

@@ -22,19 +22,34 @@ export interface Vault {
 }
 
 export function createVault(secret: string): Vault {
-  const derive = (purpose: string) => new Uint8Array(hkdfSync('sha256', secret, '', purpose, KEY_BYTES));
-  const wrapping = createSecretKey(derive('likeness data keys')); // made ready once: it is in use many times per stage
+  const wrapping = wrappingKey(secret); // made ready once: it is in use many times per stage
   const unwrap = (key: WrappedKey) => decrypt(wrapping, '', key);
   return {
     newKey: () => encrypt(wrapping, '', randomBytes(KEY_BYTES)),
     seal: (key, name, bytes) => encrypt(unwrap(key), name, bytes),
     unseal: (key, name, sealed) => decrypt(unwrap(key), name, sealed),
     fingerprint: (tenantId, text) =>
-      createHmac('sha256', derive(`likeness fingerprints of ${tenantId}`))
+      createHmac('sha256', derive(secret, `likeness fingerprints of ${tenantId}`))
         .update(text)
         .digest(),
   };
 }
+
+/**
+ * The same data key, wrapped by another secret: what was sealed under it stays as it is. One that is wrapped by it already comes back as it
+ * is. @throws Error when neither secret opens it
+ */
+export function rewrapKey(key: WrappedKey, before: string, after: string): WrappedKey {
+  try {
+    decrypt(wrappingKey(after), '', key);
+    return key;
+  } catch {
+    return encrypt(wrappingKey(after), '', decrypt(wrappingKey(before), '', key));
+  }
+}
+
+const derive = (secret: string, purpose: string) => new Uint8Array(hkdfSync('sha256', secret, '', purpose, KEY_BYTES));
+const wrappingKey = (secret: string) => createSecretKey(derive(secret, 'likeness data keys'));
 
 function encrypt(key: Uint8Array | KeyObject, name: string, bytes: Uint8Array): Uint8Array {
   const nonce = randomBytes(NONCE_BYTES);

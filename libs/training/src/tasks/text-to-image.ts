@@ -1,6 +1,6 @@
 /**
- * The base model: a UNet learns to tell a picture from noise by its caption (Rombach et al. 2022), and the text encoder with it, from
- * nothing or from what an image–text training has made of it.
+ * The base model: a UNet learns to tell a picture from noise by its caption (Rombach et al. 2022). The text encoder is that of an
+ * image–text training and stays as it is, or learns with the UNet, from there or from nothing.
  */
 import { Graph, op, Scope, type Tensor, type WeightSource } from '@likeness/graph';
 import { architectures, autoencoderConfig, clipTextConfig, unetConfig, type ClipTextConfig, type UNetConfig } from '@likeness/models';
@@ -26,6 +26,8 @@ const Model = z.strictObject({
   text_encoder: networkConfig(clipTextConfig),
   unet: networkConfig(unetConfig),
   vae: networkConfig(autoencoderConfig),
+  /** Whether the text encoder learns, too; else it must come from somewhere. */
+  train_text_encoder: z.boolean().default(true),
   noise: Noise,
   /** How often a picture has no caption: the network also learns pictures as such (Ho and Salimans 2022). */
   drop: share.default(0.1),
@@ -58,7 +60,8 @@ export const textToImage = taskKind({
     return {
       build(graph, parameters) {
         from('vae'); // what is frozen must come from somewhere
-        parameters.freeze(/^vae\./).zero(/^unet\.conv_out\./);
+        if (!model.train_text_encoder) from('text_encoder');
+        parameters.freeze(model.train_text_encoder ? /^vae\./ : /^(vae|text_encoder)\./).zero(/^unet\.conv_out\./);
         const { prediction, latents } = network(graph, parameters);
         return { loss: weightedError(prediction, latents) };
       },
