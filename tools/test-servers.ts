@@ -9,6 +9,8 @@ import { cacheFolder } from './setup.mjs';
  *   LIKENESS_REDIS_SERVER  path of a `redis-server` binary; each suite starts its own on a free port
  *   LIKENESS_MINIO         path of a `minio` binary; likewise
  *   S3_URL                 instead of it, a running S3 server: http://ACCESS_KEY:SECRET_KEY@HOST:PORT/BUCKET
+ *
+ * With TEST_INFRA=containers Postgres, Redis and S3 come from POSTGRES_IMAGE, REDIS_IMAGE and MINIO_IMAGE.
  */
 export interface TestServers {
   readonly env: Record<string, string>;
@@ -21,11 +23,12 @@ export interface TestServers {
 /** The last MinIO release that the Go toolchain can build; its module carries no tags. */
 const minioModule = 'github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c';
 /** A maintained build of the same server, for machines that have Docker and no Go. */
-const s3Image = 'pgsty/silo:latest';
+const s3Image = process.env['MINIO_IMAGE'] ?? 'pgsty/silo:latest';
 const minutes = 60_000;
 
 /** Looks for each server, and gets it when it is missing and can be had. */
 export async function provideTestServers(): Promise<TestServers> {
+  if (process.env['TEST_INFRA'] === 'containers') return inContainers();
   const redis = process.env['LIKENESS_REDIS_SERVER'] ?? findOnPath('redis-server', 'valkey-server') ?? (await installRedis());
   const s3 = await provideS3();
   return {
@@ -36,6 +39,12 @@ export async function provideTestServers(): Promise<TestServers> {
     ],
     stop: async () => s3?.stop?.(),
   };
+}
+
+/** The suites start their own (libs/platform/src/testing/containers.ts). */
+async function inContainers(): Promise<TestServers> {
+  const { code } = await run('docker', ['info'], { output: 'keep', timeoutMs: 10_000 });
+  return { env: {}, missing: code === 0 ? [] : ['no Docker, and TEST_INFRA is "containers"'], stop: async () => undefined };
 }
 
 interface S3 {
@@ -54,9 +63,8 @@ async function provideS3(): Promise<S3 | undefined> {
 async function startS3Container(): Promise<S3 | undefined> {
   if ((await run('docker', ['info'], { output: 'keep', timeoutMs: 10_000 })).code !== 0) return undefined;
   say(`starting an S3 server in Docker (${s3Image})`);
-  const image = process.env['LIKENESS_S3_IMAGE'] ?? s3Image;
   const credentials = ['-e', 'MINIO_ROOT_USER=likeness', '-e', 'MINIO_ROOT_PASSWORD=likeness-tests'];
-  const start = ['run', '--detach', '--rm', '--publish', '127.0.0.1::9000', ...credentials, image, 'server', '/data'];
+  const start = ['run', '--detach', '--rm', '--publish', '127.0.0.1::9000', ...credentials, s3Image, 'server', '/data'];
   const started = await run('docker', start, { output: 'keep', timeoutMs: 3 * minutes });
   const container = started.output.trim().split('\n').at(-1) ?? '';
   const stop = async () => void (await run('docker', ['rm', '--force', '--volumes', container], { output: 'keep', timeoutMs: minutes }));

@@ -21,6 +21,8 @@ export type StackOptions = Pick<
   readonly exemptAddresses?: readonly string[];
   /** One process has all three worker classes, instead of a process for each. */
   readonly oneWorkerProcess?: boolean;
+  /** A checkout of another version, built: the workers are its. */
+  readonly workersFrom?: string;
   /** More environment for every process. */
   readonly env?: Readonly<Record<string, string>>;
   readonly say?: (line: string) => void;
@@ -112,7 +114,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     if (options.oneWorkerProcess) launch(ALL_STAGES, ALL_STAGES, fileURLToPath(new URL('./all-stages-worker.ts', import.meta.url)));
     else
       for (const [cls, count] of Object.entries(options.workers))
-        for (let i = 0; i < count; i++) launch(`${cls}-worker`, i === 0 ? `${cls}-worker` : `${cls}-worker-${i + 1}`);
+        for (let i = 0; i < count; i++)
+          launch(
+            `${cls}-worker`,
+            i === 0 ? `${cls}-worker` : `${cls}-worker-${i + 1}`,
+            join(options.workersFrom ?? root, 'apps', `${cls}-worker`, 'dist', 'main.js'),
+          );
 
     await untilReady(url, directory.secrets.api_key, options.workers);
     await writeConnection();

@@ -1,5 +1,5 @@
 /**
- * Real servers for tests, each on a free loopback port with a folder of its own. Where a program is missing, the suites that
+ * Real servers for tests, each on a free loopback port with a folder of its own; with TEST_INFRA=containers in a container of its own. Where a program is missing, the suites that
  * need it skip themselves loudly; with CI=true they fail.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -10,6 +10,7 @@ import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../config/free-port.ts';
+import { images, inContainers, startContainer } from './containers.ts';
 
 export interface TestServer {
   readonly url: string;
@@ -20,34 +21,31 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
-/** The path of `redis-server` (or `valkey-server`), undefined when there is none. */
-export const redisServer = findProgram('LIKENESS_REDIS_SERVER', ['redis-server', 'valkey-server']);
+/** The path of `redis-server` (or `valkey-server`) or an image, undefined when there is none. */
+export const redisServer = inContainers ? images.redis : findProgram('LIKENESS_REDIS_SERVER', ['redis-server', 'valkey-server']);
 /** The path of `minio`, undefined when there is none or S3_URL names a running server. */
-export const minioServer = process.env.S3_URL === undefined ? findProgram('LIKENESS_MINIO', ['minio']) : undefined;
+export const minioServer = process.env.S3_URL === undefined && !inContainers ? findProgram('LIKENESS_MINIO', ['minio']) : undefined;
 /** Whether a test can have an S3 server. */
-export const hasS3 = process.env.S3_URL !== undefined || minioServer !== undefined;
+export const hasS3 = inContainers || process.env.S3_URL !== undefined || minioServer !== undefined;
 
 /** Redis without persistence; more settings as its configuration file names them. */
 export async function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<TestServer> {
-  const flags = Object.entries({ bind: '127.0.0.1', save: '', appendonly: 'no', ...settings }).flatMap(([name, value]) => [
-    `--${name}`,
-    value,
-  ]);
-  return startServer(
-    redisServer,
-    (port, dir) => ['--port', String(port), '--dir', dir, ...flags],
-    {},
-    (port) => `redis://127.0.0.1:${port}`,
-  );
+  const flags = Object.entries({ save: '', appendonly: 'no', ...settings }).flatMap(([name, value]) => [`--${name}`, value]);
+  const urlOf = (port: number) => `redis://127.0.0.1:${port}`;
+  if (inContainers) return startContainer({ image: images.redis, port: 6379, command: ['redis-server', ...flags], urlOf });
+  return startServer(redisServer, (port, dir) => ['--bind', '127.0.0.1', '--port', String(port), '--dir', dir, ...flags], {}, urlOf);
 }
 
 /** Its URL is an OBJECT_STORE_URL: the bucket of S3_URL where that is set, else one to be made on a MinIO of the test's own. */
 export async function startS3(bucket = 'likeness-tests'): Promise<TestServer> {
-  if (process.env.S3_URL !== undefined) return runningS3(new URL(process.env.S3_URL));
+  if (process.env.S3_URL !== undefined && !inContainers) return runningS3(new URL(process.env.S3_URL));
   const [user, password] = ['likeness', 'likeness-tests'];
   const environment = { MINIO_ROOT_USER: user, MINIO_ROOT_PASSWORD: password, MINIO_BROWSER: 'off', MINIO_UPDATE: 'off' };
+  const urlOf = (port: number) => `s3://${user}:${password}@127.0.0.1:${port}/${bucket}?ssl=false`;
+  if (inContainers)
+    return startContainer({ image: images.s3, port: 9000, command: ['server', '/data', '--address', ':9000'], environment, urlOf });
   const flags = (port: number, dir: string) => ['server', dir, '--address', `127.0.0.1:${port}`, '--quiet'];
-  return startServer(minioServer, flags, environment, (port) => `s3://${user}:${password}@127.0.0.1:${port}/${bucket}?ssl=false`);
+  return startServer(minioServer, flags, environment, urlOf);
 }
 
 /** A server that is not ours to stop. */
