@@ -13,7 +13,11 @@ describe('a photo in a POST, a portrait and a signed callback out', () => {
     form.append('image', new Blob([new Uint8Array(photo)]), 'photo.jpg');
     form.append(
       'request',
-      JSON.stringify({ input: { prompt: 'a person in the snow', seed: 7 }, webhook: receiver.url, metadata: { order: 'A-1' } }),
+      JSON.stringify({
+        input: { prompt: 'a person in the snow', seed: 7, pack: 'sketch' },
+        webhook: receiver.url,
+        metadata: { order: 'A-1' },
+      }),
     );
     const created = await client.call<Generation>('POST', '/v1/generations', form);
     expect(created.status).toBe(202);

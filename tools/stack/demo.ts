@@ -17,7 +17,7 @@ export interface Receiver {
 }
 
 /** A shop's webhook endpoint, on loopback. */
-export async function startReceiver(): Promise<Receiver> {
+export async function startReceiver(at = '127.0.0.1:0'): Promise<Receiver> {
   const deliveries: { headers: Record<string, string>; body: string }[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -27,11 +27,12 @@ export async function startReceiver(): Promise<Receiver> {
       response.writeHead(204).end();
     });
   });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as { port: number };
+  const [host, wanted] = at.split(':');
+  await new Promise<void>((done) => server.listen(Number(wanted), host, done));
+  const address = `${host}:${(server.address() as { port: number }).port}`;
   return {
-    address: `127.0.0.1:${port}`,
-    url: `http://127.0.0.1:${port}/webhooks`,
+    address,
+    url: `http://${address}/webhooks`,
     received: async (generationId, secret, timeoutMs) => {
       for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await sleep(20))
         for (const { headers, body } of deliveries)
