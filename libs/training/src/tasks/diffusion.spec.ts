@@ -20,4 +20,15 @@ describe('the weight of a timestep', () => {
       /"snr_gamma"[^]*without weight/,
     );
   });
+
+  it('draws the last timesteps more often where that is asked for', () => {
+    const timesteps = (noise: object) => [...(noiseBatch(Noise.parse(noise), 20_000, 1, new Random(1))['timestep'] as Float32Array)];
+    const share = (drawn: number[], from: number, to: number) => drawn.filter((t) => t >= from && t < to).length / drawn.length;
+    const later = timesteps({ timestep_bias_multiplier: 4, timestep_bias_portion: 0.2 });
+    expect([Math.min(...later), Math.max(...later), later.every(Number.isInteger)]).toEqual([0, 999, true]);
+    expect(share(later, 800, 1000)).toBeCloseTo(0.5, 1); // 4·0.2 of 4·0.2 + 0.8
+    expect(share(later, 900, 1000)).toBeCloseTo(0.25, 1);
+    expect(share(later, 0, 400)).toBeCloseTo(0.25, 1);
+    expect(share(timesteps({}), 800, 1000)).toBeCloseTo(0.2, 1);
+  });
 });

@@ -18,6 +18,9 @@ export const Noise = z
     prediction_type: z.enum(['epsilon', 'v_prediction']).default('epsilon'),
     /** A timestep of a higher signal-to-noise ratio counts as one of this (Hang et al. 2023); all count the same without it. */
     snr_gamma: z.number().positive().optional(),
+    /** The last timesteps, this portion of all, are drawn so many times as often as others: what a caption decides is decided in much noise. */
+    timestep_bias_multiplier: z.number().positive().default(1),
+    timestep_bias_portion: z.number().min(0).max(1).default(0.25),
   })
   .refine((noise) => noise.snr_gamma === undefined || !noise.rescale_betas_zero_snr, {
     path: ['snr_gamma'],
@@ -61,13 +64,9 @@ export function noisyLatents(
 }
 
 /** Noise and timesteps of a batch whose latents have `elements` numbers each. */
-export function noiseBatch(
-  { alphas, prediction_type, snr_gamma = Infinity }: Noise,
-  batch: number,
-  elements: number,
-  random: Random,
-): Batch {
-  const timestep = Float32Array.from({ length: batch }, () => random.integer(alphas.length));
+export function noiseBatch(noise: Noise, batch: number, elements: number, random: Random): Batch {
+  const { alphas, prediction_type, snr_gamma = Infinity } = noise;
+  const timestep = Float32Array.from({ length: batch }, () => drawTimestep(noise, random));
   const of = (value: (alpha: number) => number) => Float32Array.from(timestep, (t) => value(alphas[t]!));
   return {
     noise: random.normals(batch * elements),
@@ -80,6 +79,13 @@ export function noiseBatch(
       return Math.min(snr, snr_gamma) / (prediction_type === 'epsilon' ? snr : snr + 1);
     }),
   };
+}
+
+function drawTimestep({ alphas, timestep_bias_multiplier: multiplier, timestep_bias_portion: portion }: Noise, random: Random): number {
+  const others = alphas.length - Math.floor(portion * alphas.length);
+  if (multiplier === 1) return random.integer(alphas.length);
+  const place = random.uniform(0, others + (alphas.length - others) * multiplier);
+  return Math.floor(place < others ? place : others + (place - others) / multiplier);
 }
 
 /** Numbers of one latent. */
