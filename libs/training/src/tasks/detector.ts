@@ -148,12 +148,12 @@ function answers(
   return { scores: all('score'), boxes: all('bbox'), points: all('kps') };
 }
 
-/** Sum over all cells; those that are easy count little: the focal loss with γ = 2, α = ¼. */
+/** Sum over all cells; those that are easy count little: the focal loss with γ = 2, and α = ½, so that a score of ½ means as much. */
 function focalLoss(scores: Tensor, wanted: Tensor): Tensor {
   const p = op.clip(scores, 1e-6, 1 - 1e-6);
   const q = op.subFrom(1, p);
-  const face = op.mul(op.mul(op.mul(q, q), op.log(p)), op.mul(wanted, 0.25));
-  const none = op.mul(op.mul(op.mul(p, p), op.log(q)), op.mul(op.subFrom(1, wanted), 0.75));
+  const face = op.mul(op.mul(op.mul(q, q), op.log(p)), op.mul(wanted, 0.5));
+  const none = op.mul(op.mul(op.mul(p, p), op.log(q)), op.mul(op.subFrom(1, wanted), 0.5));
   return op.neg(op.reduceSum(op.add(face, none), undefined, true));
 }
 

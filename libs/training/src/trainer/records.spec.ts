@@ -34,6 +34,14 @@ describe('a table', () => {
     expect(new Table(file, 0).rows).toEqual([]);
     expect(readFileSync(file, 'utf8')).toBe('');
   });
+
+  it('goes on after a step at which it had no row yet', () => {
+    new Table(file, 0).flush();
+    const table = new Table(file, 5);
+    table.add({ step: 6, loss: 0.5 });
+    table.flush();
+    expect(readFileSync(file, 'utf8')).toBe('step,loss\n6,0.5\n');
+  });
 });
 
 describe('a plot', () => {

@@ -13,7 +13,7 @@ export class Table {
   constructor(file: string, step: number) {
     this.#file = file;
     const [head, ...lines] = step > 0 && existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : [];
-    this.#columns = head?.split(',');
+    this.#columns = head ? head.split(',') : undefined; // the file is empty where a run was cut before its first row
     this.rows = lines.map((line) => this.#parse(line)).filter((row) => row['step']! <= step);
     const kept = this.#columns ? [this.#columns.join(','), ...this.rows.map((row) => this.#line(row)), ''] : [];
     writeFileSync(`${file}.partial`, kept.join('\n'));
