@@ -10,15 +10,14 @@ const BATCH = 500;
  * had done is left as it is, so it can be begun again. Returns how many keys there are. @throws Error naming a key that neither secret opens
  */
 export async function rewrapDataKeys(db: Db, before: string, after: string, onProgress: (done: number) => void): Promise<number> {
+  const page = (from: string) => many(db, Row, sql`SELECT id, wrapped FROM data_key WHERE id > ${from} ORDER BY id LIMIT ${BATCH}`);
   let done = 0;
-  for (let last = ''; ;) {
-    const rows = await many(db, Row, sql`SELECT id, wrapped FROM data_key WHERE id > ${last} ORDER BY id LIMIT ${BATCH}`);
-    if (rows.length === 0) return done;
-    const wrapped = rows.map(({ id, wrapped }) => {
+  for (let rows = await page(''); rows.length > 0; rows = await page(rows.at(-1)!.id)) {
+    const wrapped = rows.map((row) => {
       try {
-        return Buffer.from(rewrapKey(wrapped, before, after));
+        return Buffer.from(rewrapKey(row.wrapped, before, after));
       } catch (cause) {
-        throw new Error(`the data key of ${id} is wrapped by neither secret`, { cause });
+        throw new Error(`the data key of ${row.id} is wrapped by neither secret`, { cause });
       }
     });
     await exec(
@@ -26,8 +25,7 @@ export async function rewrapDataKeys(db: Db, before: string, after: string, onPr
       sql`UPDATE data_key SET wrapped = changed.wrapped FROM unnest(${rows.map(({ id }) => id)}::text[], ${wrapped}::bytea[]) AS changed (id, wrapped)
            WHERE data_key.id = changed.id`,
     );
-    done += rows.length;
-    last = rows.at(-1)!.id;
-    onProgress(done);
+    onProgress((done += rows.length));
   }
+  return done;
 }
