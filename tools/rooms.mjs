@@ -26,6 +26,7 @@ export const rooms = {
       'pino',
       'prom-client',
       'standardwebhooks',
+      'testcontainers',
       'undici',
       'zod',
     ],
