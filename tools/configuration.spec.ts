@@ -4,7 +4,8 @@ import { describeVariables } from '@likeness/platform/config';
 import { packFolders } from '@likeness/pipeline';
 import { WorkerConfig } from '@likeness/worker';
 import { ApiVariables, readApiConfig } from '../apps/api/src/api.config.ts';
-import { DataSecretVariables, SetupVariables } from '../apps/api/src/setup/setup.config.ts';
+import { DataSecretVariables, readSetupConfig, SetupVariables } from '../apps/api/src/setup/setup.config.ts';
+import { secrets } from '../apps/cli/src/commands/init.ts';
 import { DispatcherConfig } from '../apps/dispatcher/src/dispatcher.config.ts';
 
 const apps = {
@@ -42,4 +43,19 @@ const required = {
 it.each([{}, { PACKS_DIR: '/srv/packs' }])('the API offers the packs that workers find, with %j', (env) => {
   const folders = (dirs: readonly string[]) => dirs.map((dir) => resolve(dir));
   expect(folders(readApiConfig({ ...required, ...env }).packDirs)).toEqual(folders(packFolders(env)));
+});
+
+it('what `likeness init` makes is taken, in production too', () => {
+  const made = Object.fromEntries(secrets.map(([name, make]) => [name, make()]));
+  const env = {
+    ...required,
+    ...made,
+    DATABASE_URL: `postgres://likeness:${made['POSTGRES_PASSWORD']}@db/likeness`,
+    NODE_ENV: 'production',
+  };
+  expect(readSetupConfig(env)).toMatchObject({
+    LIKENESS_API_KEY: made['LIKENESS_API_KEY'],
+    LIKENESS_WEBHOOK_SECRET: made['LIKENESS_WEBHOOK_SECRET'],
+  });
+  expect(readApiConfig(env)).toMatchObject({ SIGNING_SECRET: made['SIGNING_SECRET'] });
 });

@@ -58,7 +58,7 @@ export const rooms = {
   },
   worker: { imports: ['contracts', 'platform', 'generation', 'pipeline', 'worker-runtime'], packages: ['zod'] },
   cli: {
-    imports: ['contracts', 'platform', 'pipeline', 'training', 'evaluation', 'models', 'inference', 'graph', 'portraits'],
+    imports: ['contracts', 'pipeline', 'training', 'evaluation', 'models', 'inference', 'graph', 'portraits'],
     packages: ['commander', 'sharp', 'zod'],
   },
 };

@@ -1,15 +1,16 @@
 /** `likeness init`: the secrets of a new installation, as the environment file that `docker compose` reads. */
 import { randomBytes } from 'node:crypto';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
-import { newApiKey } from '@likeness/platform/keys';
-import { newWebhookSecret } from '@likeness/platform/webhooks';
+import { newId } from '@likeness/contracts';
 import { Command } from 'commander';
 
 const random = (): string => randomBytes(32).toString('hex');
-const apiKey = (): string => newApiKey().key;
+/** As the service makes them (libs/platform/src/keys and webhooks), whose room this one does not enter; a test holds the two together. */
+const apiKey = (): string => `lk_${newId('key').slice('key_'.length)}_${randomBytes(32).toString('base64url')}`;
+const webhookSecret = (): string => `whsec_${randomBytes(32).toString('base64')}`;
 
 /** In the order of the file. Hexadecimal where a value becomes a part of a URL. */
-const secrets: readonly (readonly [name: string, make: () => string, meaning: string])[] = [
+export const secrets: readonly (readonly [name: string, make: () => string, meaning: string])[] = [
   ['DATA_KEY_SECRET', random, 'opens every stored object: whoever loses it has lost them. Keep a copy elsewhere.'],
   ['SIGNING_SECRET', random, 'signs the links to artifacts'],
   ['POSTGRES_PASSWORD', random, 'of the database'],
@@ -19,7 +20,7 @@ const secrets: readonly (readonly [name: string, make: () => string, meaning: st
   ['LIKENESS_API_KEY', apiKey, 'the key of your shop'],
   ['LIKENESS_ADMIN_KEY', apiKey, 'the key of the operator'],
   ['LIKENESS_METRICS_KEY', apiKey, 'reads figures and nothing else'],
-  ['LIKENESS_WEBHOOK_SECRET', newWebhookSecret, 'signs webhooks until it is rotated through the API'],
+  ['LIKENESS_WEBHOOK_SECRET', webhookSecret, 'signs webhooks until it is rotated through the API'],
 ];
 
 export const initCommand = () =>
